@@ -1,0 +1,152 @@
+// Package testdb gives tests real database servers.
+//
+// A test asks for a database and gets an empty one of its own, dropped when the test ends:
+//
+//	func TestMain(m *testing.M) { testdb.Main(m) }
+//
+//	func TestStore(t *testing.T) {
+//		db := testdb.MySQL(t)
+//		s, err := store.Open(db.URL())
+//
+// The server behind it is found in this order, and started at most once per test binary:
+//
+//  1. LARDER_TEST_MYSQL_DSN, a go-sql-driver DSN of an account that may create databases.
+//  2. A private throwaway mariadbd or mysqld found on PATH (or in /usr/sbin), on a socket and a free loopback port.
+//  3. Docker, if its daemon answers: mysql:8.4.
+//
+// With none of these the test fails and says which command installs a server. It is never skipped.
+//
+// [SQLite] is the same for SQLite: a fresh file in the test's own folder.
+package testdb
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// EnvDSN names the variable that points the tests at a server which is already there, as a go-sql-driver DSN.
+// Its account must be allowed to create and drop databases.
+const EnvDSN = "LARDER_TEST_MYSQL_DSN"
+
+// A Database is one test's own empty database on a real server.
+type Database struct {
+	Server *Server
+	cfg    *mysql.Config
+}
+
+// DSN returns the database's address in go-sql-driver's notation.
+func (d *Database) DSN() string { return d.cfg.FormatDSN() }
+
+// URL returns the database's address as larder's --database takes it: mysql://user:password@host:port/name.
+func (d *Database) URL() string {
+	u := url.URL{
+		Scheme: "mysql",
+		User:   url.UserPassword(d.cfg.User, d.cfg.Passwd),
+		Host:   d.cfg.Addr,
+		Path:   "/" + d.cfg.DBName,
+	}
+	return u.String()
+}
+
+// Config returns a copy of the database's driver configuration, for tests that alter it.
+func (d *Database) Config() *mysql.Config { return d.cfg.Clone() }
+
+// Open returns a connection pool on the database, closed when the test ends.
+func (d *Database) Open(tb testing.TB) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("mysql", d.DSN())
+	if err != nil {
+		tb.Fatalf("open test database: %v", err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+var (
+	once   sync.Once
+	shared *Server
+	failed error
+)
+
+// MySQL returns an empty database of its own on a real MariaDB or MySQL server. The database is dropped when the test ends.
+func MySQL(tb testing.TB) *Database {
+	tb.Helper()
+	once.Do(func() { shared, failed = start() })
+	if failed != nil {
+		tb.Fatalf("no MariaDB or MySQL server for the tests: %v\n"+
+			"install one with:  make test-deps   (on Debian: apt-get install mariadb-server-core mariadb-client-core)\n"+
+			"or point %s at a server, for example root:secret@tcp(127.0.0.1:3306)/", failed, EnvDSN)
+	}
+	return shared.Database(tb)
+}
+
+// Database creates an empty database on the server and drops it when the test ends.
+func (s *Server) Database(tb testing.TB) *Database {
+	tb.Helper()
+	name := "larder_test_" + randomHex(6)
+	s.exec(tb, "CREATE DATABASE `"+name+"` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+	tb.Cleanup(func() { s.exec(tb, "DROP DATABASE `"+name+"`") })
+	cfg := s.cfg.Clone()
+	cfg.DBName = name
+	return &Database{Server: s, cfg: cfg}
+}
+
+func (s *Server) exec(tb testing.TB, statement string) {
+	tb.Helper()
+	db, err := sql.Open("mysql", s.cfg.FormatDSN())
+	if err != nil {
+		tb.Fatalf("open test server: %v", err)
+	}
+	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := db.ExecContext(ctx, statement); err != nil {
+		tb.Fatalf("test server: %s: %v", statement, err)
+	}
+}
+
+// SQLite returns the path of a SQLite file that does not exist yet, in a folder that is removed when the test ends.
+func SQLite(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Join(tb.TempDir(), "larder.db")
+}
+
+// Main runs the tests of a package and stops the server that they started. Call it from TestMain.
+func Main(m *testing.M) {
+	code := m.Run()
+	if shared != nil {
+		shared.Stop()
+	}
+	os.Exit(code)
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // crypto/rand never fails since Go 1.24
+	return hex.EncodeToString(b)
+}
+
+func start() (*Server, error) {
+	if dsn := os.Getenv(EnvDSN); dsn != "" {
+		cfg, err := mysql.ParseDSN(dsn)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", EnvDSN, err)
+		}
+		return &Server{cfg: cfg, stop: func() {}}, nil
+	}
+	if daemon := findDaemon(); daemon != "" {
+		return StartPrivate(daemon)
+	}
+	return startDocker()
+}

@@ -1,0 +1,43 @@
+package testdb_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/larder-cache/larder/internal/testdb"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+func TestMySQL_EachTestHasItsOwnEmptyDatabase(t *testing.T) {
+	a, b := testdb.MySQL(t), testdb.MySQL(t)
+	if _, err := a.Open(t).Exec("CREATE TABLE t (i INT)"); err != nil {
+		t.Fatal(err)
+	}
+	var tables int
+	if err := b.Open(t).QueryRow("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()").Scan(&tables); err != nil {
+		t.Fatal(err)
+	}
+	if tables != 0 {
+		t.Errorf("second database has %d tables, want none", tables)
+	}
+}
+
+func TestMySQL_DatabaseIsDroppedAfterItsTest(t *testing.T) {
+	var name string
+	t.Run("inner", func(t *testing.T) { name = testdb.MySQL(t).Config().DBName })
+	var left int
+	err := testdb.MySQL(t).Open(t).QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?", name).Scan(&left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left != 0 {
+		t.Errorf("database %s is still there", name)
+	}
+}
+
+func TestSQLite_FileDoesNotExistYet(t *testing.T) {
+	if _, err := os.Stat(testdb.SQLite(t)); !os.IsNotExist(err) {
+		t.Errorf("stat: %v, want not to exist", err)
+	}
+}
