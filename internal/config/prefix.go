@@ -1,0 +1,195 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/larder-cache/larder/internal/dotenv"
+)
+
+// A formula is how a config/cache.php makes the prefix when CACHE_PREFIX is not set: the slug of APP_NAME and a suffix.
+type formula struct {
+	separator, suffix string
+	appName           string // what stands for an APP_NAME that is not set
+	literal           bool   // the prefix is the suffix alone
+	source, why       string // where the formula was found, and the words for it
+}
+
+// The formulas of Laravel's own config/cache.php. The versions are those of the laravel/laravel skeleton; laravel/framework supplies
+// a config/cache.php to applications without one since 11, where the hyphens came with 13.0.
+var (
+	since50   = formula{literal: true, suffix: "laravel"}                      // to 5.5.21
+	since5522 = formula{separator: "_", suffix: "_cache", appName: "laravel"}  // to 9.0.0
+	since901  = formula{separator: "_", suffix: "_cache_", appName: "laravel"} // to 12.0
+	since121  = formula{separator: "-", suffix: "-cache-", appName: "laravel"} // 12.1.0 and later
+)
+
+// artisan ends the errors about prefixes that larder cannot find out.
+const artisan = `php artisan tinker --execute="echo Cache::getPrefix();" prints it`
+
+// laravelPrefix returns CACHE_PREFIX, of which null, (empty) and a blank one are the empty prefix; or else, if there are Laravel settings,
+// the prefix that Laravel derives from APP_NAME.
+func (l *loader) laravelPrefix() (Setting, bool) {
+	if v, at := l.env.laravel("CACHE_PREFIX"); v.Kind != dotenv.Absent {
+		s := Setting{v.String(), at.at()}
+		if msg := checkPrefix(s.Value); msg != "" {
+			l.failf("%s: %s", s.Source, msg)
+		}
+		return s, true
+	}
+	if !l.hasLaravel() {
+		return Setting{}, false
+	}
+	f, err := findFormula(l.env.root)
+	if err != nil {
+		l.errs = append(l.errs, err)
+		return Setting{}, true
+	}
+	s := Setting{f.suffix, f.source}
+	how := "a literal"
+	if !f.literal {
+		v, at := l.env.laravel("APP_NAME")
+		s.Source = "APP_NAME, which is not set"
+		if v.Kind != dotenv.Absent {
+			s.Source = at.at()
+		}
+		name, ok := slug(v.Or(f.appName), f.separator)
+		if !ok {
+			l.failf("%s: cannot tell how Laravel spells this name in the cache prefix; set CACHE_PREFIX or --prefix to the prefix (%s)", s.Source, artisan)
+		}
+		s.Value = name + f.suffix
+		how = fmt.Sprintf("derived from %s by Str::slug with %q and the suffix %q", s.Source, f.separator, f.suffix)
+	}
+	if msg := checkPrefix(s.Value); msg != "" {
+		l.failf("%s: %s", s.Source, msg)
+	}
+	l.noticef("cache prefix %s is %s, %s; set CACHE_PREFIX or --prefix to be sure", quote(s.Value), how, f.why)
+	return s, true
+}
+
+// findFormula looks for the application's formula: in config/cache.php; else by the version in composer.lock; else it is the newest.
+// An error says that there is a config/cache.php with a prefix of its own making.
+func findFormula(root string) (formula, error) {
+	path := filepath.Join(root, "config", "cache.php")
+	if src, err := os.ReadFile(path); err == nil {
+		f, ok := cacheConfigFormula(string(src))
+		if !ok {
+			return f, fmt.Errorf("%s: cannot tell the cache prefix from this file; set CACHE_PREFIX or --prefix to it (%s)", path, artisan)
+		}
+		f.source, f.why = "config/cache.php", "as config/cache.php says"
+		return f, nil
+	}
+	major, minor, version, ok := frameworkVersion(filepath.Join(root, "composer.lock"))
+	var f formula
+	switch {
+	case !ok || major >= 13:
+		f = since121
+	case major >= 9:
+		f = since901
+	case major > 5 || minor >= 5:
+		f = since5522
+	default:
+		f = since50
+	}
+	f.why = "as the newest Laravel does (found neither config/cache.php nor composer.lock)"
+	if ok {
+		f.source, f.why = "composer.lock", fmt.Sprintf("as laravel/framework %s of composer.lock does", version)
+	}
+	return f, nil
+}
+
+var versionNumber = regexp.MustCompile(`^v?(\d+)\.(\d+)`)
+
+// frameworkVersion returns the version of laravel/framework in a composer.lock.
+func frameworkVersion(path string) (major, minor int, version string, ok bool) {
+	var lock struct {
+		Packages []struct{ Name, Version string }
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(data, &lock) != nil {
+		return 0, 0, "", false
+	}
+	for _, p := range lock.Packages {
+		if m := versionNumber.FindStringSubmatch(p.Version); m != nil && p.Name == "laravel/framework" {
+			major, _ = strconv.Atoi(m[1])
+			minor, _ = strconv.Atoi(m[2])
+			return major, minor, m[0], true
+		}
+	}
+	return 0, 0, "", false
+}
+
+var (
+	slugExpr = regexp.MustCompile(`^env\('CACHE_PREFIX',(?:\\?(?:\w+\\)*Str::slug|str_slug)\((?:\(string\))?env\('APP_NAME'(?:,'([^'\\]*)')?,?\)(?:,'([-_])')?,?\)\.'([^'\\]*)',?\)$`)
+	textExpr = regexp.MustCompile(`^(?:env\('CACHE_PREFIX',)?'([^'\\]*)'(?:,?\))?$`)
+)
+
+// cacheConfigFormula reads the formula from the text of a config/cache.php. It reports false if it does not recognize the prefix, or
+// if a store has one of its own.
+func cacheConfigFormula(src string) (formula, bool) {
+	expr, ok := phpEntry(src, "'prefix'")
+	if !ok {
+		return formula{}, false
+	}
+	if m := slugExpr.FindStringSubmatch(expr); m != nil {
+		f := formula{appName: m[1], separator: m[2], suffix: m[3]}
+		if f.separator == "" {
+			f.separator = "-"
+		}
+		return f, true
+	}
+	switch m := textExpr.FindStringSubmatch(expr); {
+	case m != nil:
+		return formula{literal: true, suffix: m[1]}, true
+	case expr == "env('CACHE_PREFIX')", expr == "env('CACHE_PREFIX',null)", expr == "null":
+		return formula{literal: true}, true
+	}
+	return formula{}, false
+}
+
+var phpToken = regexp.MustCompile(`(?s)//[^\r\n]*|#[^\r\n]*|/\*.*?\*/|\s+|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w+|.`)
+
+// phpEntry returns the expression of an entry of the array that a PHP file returns, without white space and comments, and with plain
+// strings in single quotes. It reports false if there is no such entry, or more than one at any depth.
+func phpEntry(src, key string) (expr string, ok bool) {
+	var tokens []string
+	for _, t := range phpToken.FindAllString(src, -1) {
+		switch {
+		case strings.TrimSpace(t) == "", strings.HasPrefix(t, "//"), t[0] == '#', strings.HasPrefix(t, "/*"):
+		case len(t) > 1 && t[0] == '"' && !strings.ContainsAny(t, `'\$`):
+			tokens = append(tokens, "'"+t[1:len(t)-1]+"'")
+		default:
+			tokens = append(tokens, t)
+		}
+	}
+	start := -1
+	for i, t := range tokens {
+		if t == key && i+2 < len(tokens) && tokens[i+1] == "=" && tokens[i+2] == ">" {
+			if start >= 0 {
+				return "", false
+			}
+			start = i + 3
+		}
+	}
+	if start < 0 {
+		return "", false
+	}
+	depth := 0
+	for i, t := range tokens[start:] {
+		switch t {
+		case "(", "[", "{":
+			depth++
+		case ")", "]", "}":
+			depth--
+		}
+		if depth < 0 || depth == 0 && t == "," {
+			return strings.Join(tokens[start:start+i], ""), true
+		}
+	}
+	return "", false
+}

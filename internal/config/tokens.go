@@ -1,0 +1,259 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A source says which vendor's settings a token may have in larder.yaml, beside those of every token: source, base_url,
+// refresh_ahead and margin.
+type source struct {
+	required []string
+	optional []string
+	apis     []string      // the values of api, the default first; nil if there is no such setting
+	life     time.Duration // how long the vendor's tokens live; 0 if that differs
+}
+
+// sources are the ones of this version, by name.
+var sources = map[string]source{
+	"dingtalk": {required: []string{"app_key", "app_secret"}, apis: []string{"gettoken", "v1.0"}, life: 2 * time.Hour},
+}
+
+// plannedSources are names that the documentation knows; those that sources lacks get an error of their own.
+var plannedSources = []string{"dingtalk", "wecom", "wechat", "wechat_stable", "feishu", "oauth2"}
+
+var commonKeys = []string{"source", "base_url", "refresh_ahead", "margin"}
+
+func (s source) keys() []string {
+	keys := slices.Concat(commonKeys, s.required, s.optional)
+	if s.apis != nil {
+		keys = append(keys, "api")
+	}
+	return keys
+}
+
+// A field is one setting of a token in larder.yaml.
+type field struct {
+	keyNode, value *yaml.Node
+	text           string
+	ok             bool // text is valid; what is wrong is reported otherwise
+}
+
+func (f *file) readTokens(n *yaml.Node) {
+	if isNull(deref(n)) {
+		return // every token is commented out
+	}
+	f.mapping(n, "tokens", nil, func(key string, keyNode, value *yaml.Node) {
+		f.taken[key] = true
+		switch {
+		case key == "":
+			f.failf(keyNode, "tokens: the token has no key; write the key that PHP reads, such as dingding_access_token")
+		case !utf8.ValidString(key) || utf8.RuneCountInString(key) > maxKey:
+			f.failf(keyNode, "tokens: a key has at most %d characters", maxKey)
+		default:
+			f.readToken(key, keyNode, value)
+		}
+	})
+}
+
+func (f *file) readToken(key string, keyNode, n *yaml.Node) {
+	if deref(n).Kind != yaml.MappingNode {
+		f.failf(keyNode, "tokens: %s: want keys with values: source: %s, ...", quote(key), strings.Join(available(), "|"))
+		return
+	}
+	before := len(f.problems)
+	fields := map[string]field{}
+	f.mapping(n, key, nil, func(name string, keyNode, value *yaml.Node) {
+		fields[name] = field{keyNode: keyNode, value: value}
+	})
+	src, ok := f.tokenSource(key, keyNode, fields["source"])
+	if !ok {
+		return
+	}
+	known := src.keys()
+	for name, fd := range fields {
+		if !slices.Contains(known, name) {
+			f.failf(fd.keyNode, "%s: unknown key %s%s", key, quote(name), suggest(name, known))
+			continue
+		}
+		fd.text, fd.ok = f.text(name, fd.keyNode, fd.value, false)
+		fields[name] = fd
+	}
+	for _, name := range src.required {
+		if _, ok := fields[name]; !ok {
+			f.failf(keyNode, "%s: %s is missing; write %s: ${NAME}, with NAME in the environment or in .env", key, name, name)
+		}
+	}
+
+	t := Token{
+		Key: key, Source: fields["source"].text, At: f.at(keyNode),
+		AppKey: fields["app_key"].text, AppSecret: Secret(fields["app_secret"].text), Options: map[string]Secret{},
+	}
+	for _, name := range slices.Concat(src.required, src.optional) {
+		if fd, ok := fields[name]; ok && name != "app_key" && name != "app_secret" {
+			t.Options[name] = Secret(fd.text)
+		}
+	}
+	if src.apis != nil {
+		t.API = src.apis[0]
+	}
+	if fd := fields["api"]; fd.ok {
+		t.API = fd.text
+		if !slices.Contains(src.apis, fd.text) {
+			f.failf(fd.value, "api: unknown api %s%s", quote(deref(fd.value).Value), suggest(deref(fd.value).Value, src.apis))
+		}
+	}
+	if fd := fields["base_url"]; fd.ok {
+		base, msg := checkBaseURL(fd.text)
+		if msg != "" {
+			f.failf(fd.value, "base_url: %s", msg)
+		}
+		t.BaseURL = base
+	}
+	t.RefreshAhead = f.duration("refresh_ahead", fields["refresh_ahead"], src.life)
+	t.Margin = f.duration("margin", fields["margin"], src.life)
+	if t.RefreshAhead != nil && t.Margin != nil && src.life > 0 && *t.RefreshAhead+*t.Margin >= src.life {
+		f.failf(fields["refresh_ahead"].keyNode, "refresh_ahead: with a margin of %v this is as long as the token lives (%v); their sum must be less", *t.Margin, src.life)
+	}
+	if len(f.problems) == before {
+		f.tokens = append(f.tokens, t)
+	}
+}
+
+// tokenSource returns the source that a token names, or reports why there is none.
+func (f *file) tokenSource(key string, keyNode *yaml.Node, fd field) (source, bool) {
+	if fd.keyNode == nil {
+		f.failf(keyNode, "%s: source is missing; write source: %s", key, strings.Join(available(), "|"))
+		return source{}, false
+	}
+	name, ok := f.text("source", fd.keyNode, fd.value, false)
+	if !ok {
+		return source{}, false
+	}
+	src, ok := sources[name]
+	switch {
+	case ok:
+	case slices.Contains(plannedSources, name):
+		f.failf(fd.value, "source: %q is not available in this version, which has %s", name, strings.Join(available(), ", "))
+	default:
+		written := deref(fd.value).Value
+		f.failf(fd.value, "source: unknown source %s%s", quote(written), suggest(written, available()))
+	}
+	return src, ok
+}
+
+func available() []string {
+	names := make([]string, 0, len(sources))
+	for name := range sources {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// duration returns the duration of a field, nil if the field is not there or is wrong. It must be less than limit, unless limit is 0.
+func (f *file) duration(name string, fd field, limit time.Duration) *time.Duration {
+	if !fd.ok {
+		return nil
+	}
+	d, err := time.ParseDuration(fd.text)
+	switch {
+	case err != nil:
+		f.failf(fd.value, "%s: %s is not a duration; write one such as 200s or 10m", name, quote(deref(fd.value).Value))
+	case d < 0:
+		f.failf(fd.value, "%s: %v is negative", name, d)
+	case limit > 0 && d >= limit:
+		f.failf(fd.value, "%s: %v is as long as the token lives (%v) or longer", name, d, limit)
+	default:
+		return &d
+	}
+	return nil
+}
+
+// The token that the environment configures by itself.
+const (
+	environmentKey    = "dingding_access_token"
+	environmentSource = "dingtalk"
+)
+
+// tokens are those of larder.yaml and, unless that has its key, the one of the environment. DINGTALK_BASE_URL is the address of every
+// dingtalk token that has none of its own.
+func (l *loader) tokens() []Token {
+	var tokens []Token
+	taken := false
+	if l.file != nil {
+		tokens, taken = slices.Clone(l.file.tokens), l.file.taken[environmentKey]
+	}
+	if !taken {
+		if t, ok := l.environmentToken(); ok {
+			tokens = append(tokens, t)
+		}
+	}
+	if v, ok := l.env.lookup("DINGTALK_BASE_URL"); ok && v.value != "" {
+		base, msg := checkBaseURL(v.value)
+		if msg != "" {
+			l.failf("%s: %s", v.at(), msg)
+		}
+		for i, t := range tokens {
+			if t.Source == "dingtalk" && t.BaseURL == "" {
+				tokens[i].BaseURL = base
+			}
+		}
+	}
+	slices.SortFunc(tokens, func(a, b Token) int { return cmp.Compare(a.Key, b.Key) })
+	for _, t := range tokens {
+		if inTheClear(t.BaseURL) {
+			l.noticef("token %s: its secret is sent unencrypted to %s; use https outside of tests", quote(t.Key), t.BaseURL)
+		}
+	}
+	return tokens
+}
+
+// environmentToken is configured by DINGTALK_APP_KEY and DINGTALK_APP_SECRET, or else by CORP_ID and CORP_SECRET. The former win,
+// because the latter's names are also in use for WeCom. A blank variable counts as not set.
+func (l *loader) environmentToken() (Token, bool) {
+	own, ownErr, ownSet := l.pair("DINGTALK_APP_KEY", "DINGTALK_APP_SECRET")
+	corp, corpErr, corpSet := l.pair("CORP_ID", "CORP_SECRET")
+	switch {
+	case ownSet:
+		if corpSet && (corp.AppKey != own.AppKey || corp.AppSecret != own.AppSecret) {
+			l.noticef("token %q: DINGTALK_APP_KEY and DINGTALK_APP_SECRET are used; CORP_ID and CORP_SECRET differ and are ignored", environmentKey)
+		}
+		return own, true
+	case ownErr != nil:
+		l.errs = append(l.errs, ownErr)
+	case corpSet:
+		return corp, true
+	case corpErr != nil:
+		l.errs = append(l.errs, corpErr)
+	}
+	return Token{}, false
+}
+
+// pair returns the token that two variables configure; set tells that they do. The error tells that one of them is missing.
+func (l *loader) pair(key, secret string) (t Token, err error, set bool) {
+	k, _ := l.env.lookup(key)
+	s, _ := l.env.lookup(secret)
+	switch {
+	case k.value == "" && s.value == "":
+		return Token{}, nil, false
+	case s.value == "":
+		return Token{}, incomplete(k, secret), false
+	case k.value == "":
+		return Token{}, incomplete(s, key), false
+	}
+	return Token{
+		Key: environmentKey, Source: environmentSource, API: sources[environmentSource].apis[0],
+		AppKey: k.value, AppSecret: Secret(s.value), Options: map[string]Secret{}, At: together([]variable{k, s}),
+	}, nil, true
+}
+
+func incomplete(have variable, missing string) error {
+	return fmt.Errorf("%s: %s is not set; the two configure the token %q only together (or configure it under tokens in larder.yaml)", have.at(), missing, environmentKey)
+}
