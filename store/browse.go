@@ -1,0 +1,264 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/larder-cache/larder/store/php"
+)
+
+// An Entry is what List tells of a row, without its value.
+type Entry struct {
+	Key        string        // without prefix; the whole row key if all prefixes were asked for
+	Type       string        // of the value, as php.TypeName tells it: "string", "array", "corrupt"
+	Size       int64         // of the stored value, in bytes
+	Expiration int64         // Unix seconds, as in the column
+	TTL        time.Duration // how long the row still lives, by the database server's clock; 0 or less if it has expired
+}
+
+// Live reports whether the row was live when it was read.
+func (e Entry) Live() bool { return e.TTL > 0 }
+
+// State says which rows List returns.
+type State string
+
+// The states that List selects by.
+const (
+	Live    State = "live"
+	Expired State = "expired"
+	All     State = "all"
+)
+
+// Order says how List sorts.
+type Order string
+
+// The orders of List.
+const (
+	ByKey        Order = "key"        // as the column's collation sorts
+	ByExpiration Order = "expiration" // soonest first
+	BySize       Order = "size"       // largest first
+)
+
+// ListOptions narrow and sort a List. The zero value lists the live rows of the store's prefix by key.
+type ListOptions struct {
+	Pattern     string // "*" stands for any characters, "?" for one, all else for itself. Defaults to "*".
+	State       State  // Defaults to Live.
+	Order       Order  // Defaults to ByKey.
+	Limit       int    // How many entries at most. Defaults to all.
+	AllPrefixes bool   // Every row of the table; patterns then match the whole row key. Defaults to false.
+}
+
+func (o *ListOptions) setDefaults() error {
+	if o.Pattern == "" {
+		o.Pattern = "*"
+	}
+	if o.State == "" {
+		o.State = Live
+	}
+	if o.Order == "" {
+		o.Order = ByKey
+	}
+	switch {
+	case o.State != Live && o.State != Expired && o.State != All:
+		return &LimitError{What: "state", Limit: "live, expired or all", Got: fmt.Sprintf("%q", o.State)}
+	case o.Order != ByKey && o.Order != ByExpiration && o.Order != BySize:
+		return &LimitError{What: "order", Limit: "key, expiration or size", Got: fmt.Sprintf("%q", o.Order)}
+	case o.Limit < 0:
+		return &LimitError{What: "limit", Limit: "0 (all) or more", Got: fmt.Sprint(o.Limit)}
+	}
+	return nil
+}
+
+// listPage is how many rows one statement of a List by key reads.
+const listPage = 1000
+
+// List returns the entries of the rows that the options select, as they are found. It never reads whole values.
+//
+// By key it reads page after page, so that it holds no statement open and its memory does not grow with the table; rows written
+// meanwhile may or may not be seen, and no row is seen twice. In other orders it is one statement, which the server sorts.
+// The sequence ends with an error, if there is one, as its last element.
+func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		err := o.setDefaults()
+		if err == nil {
+			err = s.list(ctx, o, func(e Entry) bool { return yield(e, nil) })
+		}
+		if err != nil {
+			yield(Entry{}, fmt.Errorf("list: %w", err))
+		}
+	}
+}
+
+// listed is one row as the list statement returns it.
+type listed struct {
+	Key        string
+	Size       int64
+	Head       []byte
+	Expiration int64
+	TTL        int64
+}
+
+var errStop = errors.New("the caller has seen enough")
+
+func (s *Store) list(ctx context.Context, o ListOptions, yield func(Entry) bool) error {
+	prefix := s.prefix
+	if o.AllPrefixes {
+		prefix = ""
+	}
+	seen := 0
+	visit := func(row listed) error {
+		key := row.Key[len(prefix):]
+		if !match(o.Pattern, key) {
+			return nil
+		}
+		if seen++; !yield(s.entry(key, row)) || seen == o.Limit {
+			return errStop
+		}
+		return nil
+	}
+	literal, _, _ := cutAny(o.Pattern, "*?")
+	err := s.withPrefix(prefix+literal, func(condition string, args []any) error {
+		if o.Order == ByKey {
+			return s.listPages(ctx, o, condition, args, visit)
+		}
+		_, err := s.listOnce(ctx, o, s.listConditions(o, condition), args, visit)
+		return err
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
+func cutAny(s, chars string) (before, after string, found bool) {
+	if i := strings.IndexAny(s, chars); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
+}
+
+func (s *Store) listConditions(o ListOptions, more ...string) []string {
+	var conditions []string
+	switch o.State {
+	case Live:
+		conditions = append(conditions, s.sql.isLive)
+	case Expired:
+		conditions = append(conditions, s.sql.isExpired)
+	}
+	for _, c := range more {
+		if c != "" {
+			conditions = append(conditions, c)
+		}
+	}
+	return conditions
+}
+
+func (s *Store) listPages(ctx context.Context, o ListOptions, condition string, args []any, visit func(listed) error) error {
+	conditions := s.listConditions(o, condition)
+	last, err := s.listOnce(ctx, o, conditions, args, visit)
+	for err == nil && last != nil {
+		last, err = s.listOnce(ctx, o, append(conditions, s.sql.afterKey), append(args, *last), visit)
+	}
+	return err
+}
+
+// listOnce reads one page by key, or all rows in another order, and returns the last row key if there may be more.
+func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string, args []any, visit func(listed) error) (last *string, err error) {
+	statement := s.text(s.sql.list)
+	if len(conditions) > 0 {
+		statement += " WHERE " + s.text(strings.Join(conditions, " AND "))
+	}
+	order, paged := s.sql.byKey, o.Order == ByKey
+	switch o.Order {
+	case ByExpiration:
+		order = s.sql.byExpiry
+	case BySize:
+		order = s.sql.bySize
+	}
+	statement += " ORDER BY " + order
+	if paged {
+		statement += fmt.Sprintf(" LIMIT %d", listPage)
+	}
+	// A page is read whole before it is shown, so that a repeated statement shows no row twice and a slow reader holds none open.
+	if paged {
+		var page []listed
+		if err := s.repeat(ctx, idempotent, func() error {
+			page = page[:0]
+			return s.eachListed(ctx, statement, args, func(row listed) error { page = append(page, row); return nil })
+		}); err != nil {
+			return nil, err
+		}
+		for _, row := range page {
+			if err := visit(row); err != nil {
+				return nil, err
+			}
+		}
+		if len(page) == listPage {
+			return &page[len(page)-1].Key, nil
+		}
+		return nil, nil
+	}
+	err = s.eachListed(ctx, statement, args, visit)
+	if err != nil && !errors.Is(err, errStop) {
+		err = s.dialect.explain(err)
+	}
+	return nil, err
+}
+
+func (s *Store) eachListed(ctx context.Context, statement string, args []any, visit func(listed) error) error {
+	rows, err := s.read.QueryxContext(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var row listed
+		if err := rows.StructScan(&row); err != nil {
+			return err
+		}
+		if err := visit(row); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (s *Store) entry(key string, row listed) Entry {
+	return Entry{
+		Key:        key,
+		Type:       php.TypeName(s.dialect.headFromColumn(row.Head)),
+		Size:       row.Size,
+		Expiration: row.Expiration,
+		TTL:        time.Duration(row.TTL) * time.Second,
+	}
+}
+
+// match reports whether the pattern, in which "*" stands for any characters and "?" for one, matches all of the key.
+func match(pattern, key string) bool {
+	p, k := []rune(pattern), []rune(key)
+	star, mark := -1, 0 // where the last "*" was, and how much of the key it has taken
+	i, j := 0, 0
+	for j < len(k) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == k[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	for i < len(p) && p[i] == '*' {
+		i++
+	}
+	return i == len(p)
+}

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// A dialect is everything that differs between engines: the texts of the statements, what their answers mean, and what
+// their errors mean. All SQL of this package stands in the dialects' files, each statement with the reason for its shape.
+type dialect interface {
+	// now is the SQL expression for the server's clock in Unix seconds.
+	now() string
+	statements(*strings.Replacer) statements
+
+	// What an answer says of the statement that was executed.
+	added(answer) outcome    // add
+	locked(answer) outcome   // acquire
+	extended(answer) bool    // touch, refresh
+	fencedWrite(answer) bool // putIfLocked
+
+	// incremented runs the fast increment, which serves canonical integers. An outcome other than applied changed nothing.
+	incremented(ctx context.Context, db *sqlx.DB, text string, rowKey string, by int64) (int64, outcome, error)
+
+	// toColumn returns the text that stores a serialized value, or a LimitError; fromColumn undoes it.
+	toColumn(serialized []byte) (string, error)
+	fromColumn(stored []byte) []byte
+	headFromColumn(head []byte) []byte // the same for the column's first characters
+
+	// withPrefix is a condition on the key column for the row keys that begin, byte for byte, with the prefix.
+	withPrefix(prefix string) (condition string, args []any)
+	// withPrefixAnywhere is the same for columns whose character set the first form cannot be compared with.
+	withPrefixAnywhere(prefix string) (condition string, args []any)
+	wrongCharset(err error) bool
+
+	// verdict tells what an error says about the statement's effect; explain makes a typed error of the server's where
+	// there is one.
+	verdict(err error) verdict
+	explain(err error) error
+}
+
+// statements are the texts of one store's statements, table names and clock filled in. Those with lists end where the
+// list begins.
+type statements struct {
+	get     string // row key
+	has     string // row key
+	many    string // IN list follows
+	put     string // tuple list and putTail follow
+	putRow  string // one tuple of put
+	putTail string
+
+	foreverClamped string // row key, value: as put, but never beyond what an INT column holds. "" where columns have no width
+	add            string // row key, value, ttl
+	touch          string // ttl, row key twice
+	forget         string // row key and companion, both twice
+	take           string // row key twice, value, expiration
+	increment      string // as incremented passes them
+	replace        string // new value, row key twice, old value
+
+	acquire      string // row key, owner, ttl
+	refresh      string // ttl, row key twice, owner
+	release      string // row key twice, owner
+	forceRelease string // row key twice
+	currentOwner string // row key
+	putIfLocked  string // row key, value, ttl, lock's row key twice, owner
+
+	list       string // conditions, order and limit follow
+	isLive     string // a condition
+	isExpired  string // a condition
+	afterKey   string // a condition; row key
+	byKey      string // an order
+	byExpiry   string // an order
+	bySize     string // an order
+	keys       string // conditions, order and limit follow
+	deleteKeys string // IN list follows
+	deleteAll  string
+}
+
+// An answer is what the server says about a statement that was executed.
+type answer struct {
+	affected int64
+	id       int64 // MySQL's LAST_INSERT_ID(), which carries the statements' outcome codes
+}
+
+type outcome int
+
+const (
+	applied   outcome = iota
+	missing           // no live row of that key
+	held              // a live row or lock stands in the way
+	lookalike         // a live row of a different key that the collation equates stands in the way
+	notPlain          // increment: the row is live and not a canonical integer of up to 18 digits
+)
+
+// A verdict is what an error says about a statement's effect.
+type verdict int
+
+const (
+	final      verdict = iota // trying again would not help
+	notApplied                // certainly not applied: may be repeated
+	unknown                   // may have been applied: idempotent statements may be repeated
+)
+
+func dialectOf(driver string) (dialect, error) {
+	switch driver {
+	case "mysql":
+		return mysqlDialect{}, nil
+	case "sqlite":
+		return sqliteDialect{}, nil
+	}
+	return nil, fmt.Errorf("database driver %q: want \"mysql\" (go-sql-driver/mysql) or \"sqlite\" (modernc.org/sqlite)", driver)
+}
+
+// placeholders returns "?,?,?" with n question marks.
+func placeholders(n int) string {
+	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
+}

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotFound is returned when a key has no live row: it was never stored, was forgotten, or has expired.
+	ErrNotFound = errors.New("key not found")
+
+	// ErrCorrupt is returned when a row's stored bytes are no PHP serialization. It concerns that key alone.
+	ErrCorrupt = errors.New("stored value is corrupt")
+
+	// ErrNotNumber is returned by Increment and Decrement when the live value is not a number as PHP counts it.
+	ErrNotNumber = errors.New("value is not a number")
+
+	// ErrOverflow is returned by Increment and Decrement when the result does not fit 64 bits. The row is untouched.
+	// Laravel would turn the counter into a float and lose its last digits.
+	ErrOverflow = errors.New("result does not fit a 64-bit integer")
+
+	// ErrLookalikeKey is returned by Add and by lock acquisition when a live row has a different key that the column's
+	// collation takes for the same: under utf8mb4_unicode_ci, "Foo", "foo", "fóo" and "foo " share one row, and so do all emoji.
+	// Nothing was stored and nothing is held. A column with a binary collation has no look-alikes.
+	ErrLookalikeKey = errors.New("a look-alike key holds the row")
+
+	// ErrOutcomeUnknown is returned by Add, Increment, Decrement and Pull when the connection was lost, or the context ended,
+	// after the statement was sent and before its answer arrived: it may have been applied, and mostly was.
+	// They are not repeated, because that could apply them twice; read the key to find out.
+	ErrOutcomeUnknown = errors.New("connection lost before the answer arrived: the change may or may not have been applied")
+
+	// ErrNoTable is returned when the cache table or the lock table does not exist.
+	ErrNoTable = errors.New("table does not exist (create it with: larder migrate)")
+
+	// ErrLockTimeout is returned by Lock.Block when the lock stayed with another owner for the whole wait.
+	ErrLockTimeout = errors.New("lock is still held by another owner")
+
+	// ErrNoPrefix is returned by Flush when the store has no prefix, so that it would empty a table that other
+	// applications may share. FlushAll does that when it is meant.
+	ErrNoPrefix = errors.New("the prefix is empty, so a flush would delete every row of the table: use FlushAll if that is meant")
+)
+
+// A LimitError reports input that was refused, and that nothing was written.
+type LimitError struct {
+	What   string // what was refused: "row key", "value", "expiration"
+	Limit  string // what it may be: "255 characters"
+	Got    string // what it was: "300 characters"
+	Remedy string // what to do instead, "" if the limit says it
+	cause  error  // the server's own refusal, if it was the server that refused
+}
+
+func (e *LimitError) Error() string {
+	text := fmt.Sprintf("%s: want %s", e.What, e.Limit)
+	if e.Got != "" {
+		text += ", got " + e.Got
+	}
+	if e.Remedy != "" {
+		text += " (" + e.Remedy + ")"
+	}
+	return text
+}
+
+// Unwrap returns the server's refusal, or nil if the input was refused before it was sent.
+func (e *LimitError) Unwrap() error { return e.cause }

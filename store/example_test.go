@@ -1,0 +1,158 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/larder-cache/larder/migrations"
+	"github.com/larder-cache/larder/store"
+)
+
+// exampleStore opens a store on a new SQLite file with its tables. A program of yours opens the database it has:
+//
+//	s, err := store.Open("mysql://user:password@host/database", store.WithPrefix("laravel_cache_"))
+func exampleStore() (s *store.Store, closeStore func()) {
+	dir, err := os.MkdirTemp("", "larder-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err = store.Open("sqlite:"+filepath.Join(dir, "larder.db"), store.WithPrefix("laravel_cache_"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := migrations.New(s.DB().DB, migrations.SQLite)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := m.Up(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	return s, func() {
+		_ = s.Close()
+		_ = os.RemoveAll(dir)
+	}
+}
+
+func ExampleStore_Get() {
+	s, closeStore := exampleStore()
+	defer closeStore()
+	ctx := context.Background()
+
+	type settings struct {
+		Theme string   `php:"theme"`
+		Tags  []string `php:"tags"`
+	}
+	// PHP reads it as ['theme' => 'dark', 'tags' => ['a', 'b']].
+	if err := s.Put(ctx, "settings", settings{"dark", []string{"a", "b"}}, 10*time.Minute); err != nil {
+		log.Fatal(err)
+	}
+
+	var got settings
+	if err := s.Get(ctx, "settings", &got); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%+v\n", got)
+
+	err := s.Get(ctx, "nothing", &got)
+	fmt.Println(errors.Is(err, store.ErrNotFound))
+	// Output:
+	// {Theme:dark Tags:[a b]}
+	// true
+}
+
+func ExampleStore_Item() {
+	s, closeStore := exampleStore()
+	defer closeStore()
+	ctx := context.Background()
+
+	if err := s.Put(ctx, "greeting", "hello", time.Minute); err != nil {
+		log.Fatal(err)
+	}
+	item, err := s.Item(ctx, "greeting")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(item.Raw), item.TTL > 58*time.Second)
+	// Output: s:5:"hello"; true
+}
+
+func ExampleStore_Add() {
+	s, closeStore := exampleStore()
+	defer closeStore()
+	ctx := context.Background()
+
+	// Of all servers that try, one sends the newsletter.
+	for range 2 {
+		first, err := s.Add(ctx, "newsletter:2024-05", true, 24*time.Hour)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(first)
+	}
+	// Output:
+	// true
+	// false
+}
+
+func ExampleStore_IncrementOrAdd() {
+	s, closeStore := exampleStore()
+	defer closeStore()
+	ctx := context.Background()
+
+	for range 3 {
+		n, err := s.IncrementOrAdd(ctx, "logins:ann", 1, time.Minute)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(n)
+	}
+	// Output:
+	// 1
+	// 2
+	// 3
+}
+
+func ExampleStore_Lock() {
+	s, closeStore := exampleStore()
+	defer closeStore()
+	ctx := context.Background()
+
+	// The same lock as PHP's Cache::lock('report', 30).
+	lock := s.Lock("report", 30*time.Second)
+	if err := lock.Block(ctx, 5*time.Second); err != nil { // or Acquire, which does not wait
+		log.Fatal(err)
+	}
+	defer func() { _, _ = lock.Release(ctx) }()
+
+	other, err := s.Lock("report", 30*time.Second).Acquire(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("another owner gets it:", other)
+	// Output: another owner gets it: false
+}
+
+func ExampleStore_List() {
+	s, closeStore := exampleStore()
+	defer closeStore()
+	ctx := context.Background()
+
+	err := s.PutMany(ctx, map[string]any{"user:1": "Ann", "user:2": []int{1, 2}, "other": 7}, time.Minute)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for e, err := range s.List(ctx, store.ListOptions{Pattern: "user:*"}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.Key, e.Type, e.Size)
+	}
+	// Output:
+	// user:1 string 10
+	// user:2 array 22
+}

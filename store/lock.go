@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"time"
+	"unicode/utf8"
+)
+
+// DefaultLockTTL is how long a lock lasts for which no time is given, as in Laravel (8.53 to 13).
+const DefaultLockTTL = 24 * time.Hour
+
+// A Lock is a named lock in the lock table, for one owner. It excludes, and is excluded by, PHP's Cache::lock of the same name and
+// prefix. It is safe for concurrent use, but all of its users are one owner.
+type Lock struct {
+	store *Store
+	name  string
+	owner string
+	ttl   time.Duration
+}
+
+// Lock returns a lock with a new random owner. It does not acquire it. The ttl says for how long Acquire and Refresh hold it, rounded up
+// to whole seconds; zero or less means [DefaultLockTTL], as in Laravel.
+func (s *Store) Lock(name string, ttl time.Duration) *Lock {
+	return s.RestoreLock(name, newOwner(), ttl)
+}
+
+// RestoreLock returns the lock of an owner that is known, to release or refresh what another process acquired.
+func (s *Store) RestoreLock(name, owner string, ttl time.Duration) *Lock {
+	if ttl <= 0 {
+		ttl = DefaultLockTTL
+	}
+	return &Lock{store: s, name: name, owner: owner, ttl: ttl}
+}
+
+// newOwner is 16 lower-case letters and digits (80 bits), a form that Laravel's own owners have too.
+func newOwner() string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // crypto/rand never fails since Go 1.24
+	for i := range b {
+		b[i] = alphabet[b[i]%32]
+	}
+	return string(b)
+}
+
+// Name returns the lock's name, without prefix.
+func (l *Lock) Name() string { return l.name }
+
+// Owner returns who this lock's holder is, when it is held: a random text, or the one given to RestoreLock.
+func (l *Lock) Owner() string { return l.owner }
+
+// Acquire takes the lock if it is free, expired or already this owner's, and reports whether it did. Of any number of concurrent
+// callers, exactly one gets a free lock.
+//
+// Acquire returns [ErrLookalikeKey] if the column's collation equates the name with that of another live lock. Any trouble with the
+// database is an error, never "held"; Laravel takes all of it for "held".
+func (l *Lock) Acquire(ctx context.Context) (bool, error) {
+	acquired, err := l.acquire(ctx)
+	if err != nil {
+		return false, fmt.Errorf("acquire lock %q: %w", l.name, err)
+	}
+	return acquired, nil
+}
+
+func (l *Lock) acquire(ctx context.Context) (bool, error) {
+	rowKey, err := l.store.rowKey(l.name)
+	if err != nil {
+		return false, err
+	}
+	if err := checkOwner(l.owner); err != nil {
+		return false, err
+	}
+	a, err := l.store.exec(ctx, idempotent, l.store.sql.acquire, rowKey, l.owner, wholeSeconds(l.ttl))
+	if err != nil {
+		return false, err
+	}
+	switch l.store.dialect.locked(a) {
+	case lookalike:
+		return false, ErrLookalikeKey
+	case held:
+		return false, nil
+	}
+	return true, nil
+}
+
+func checkOwner(owner string) error {
+	if n := utf8.RuneCountInString(owner); n == 0 || n > maxRowKey {
+		return &LimitError{What: "lock owner", Limit: fmt.Sprintf("1 to %d characters", maxRowKey), Got: fmt.Sprintf("%d", n)}
+	}
+	return checkText("lock owner", owner)
+}
+
+// How long Block sleeps between attempts, ±20 % so that waiters do not meet in step. Laravel sleeps 250 ms.
+const betweenAttempts = 250 * time.Millisecond
+
+// Block acquires the lock, and while another owner holds it tries again for as long as wait lasts or ctx allows. It makes at least one
+// attempt. It returns [ErrLockTimeout] when the wait is over and ctx.Err() when the context is.
+func (l *Lock) Block(ctx context.Context, wait time.Duration) error {
+	deadline := time.Now().Add(wait)
+	for {
+		acquired, err := l.acquire(ctx)
+		if acquired {
+			return nil
+		}
+		left := time.Until(deadline)
+		if err == nil && left <= 0 {
+			err = ErrLockTimeout
+		}
+		if err != nil {
+			return fmt.Errorf("acquire lock %q: %w", l.name, err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("acquire lock %q: %w", l.name, ctx.Err())
+		case <-time.After(min(left, betweenAttempts*4/5+mathrand.N(betweenAttempts*2/5))):
+		}
+	}
+}
+
+// Refresh makes the lock last its ttl from now, if it is still held by this owner, and reports whether it is.
+func (l *Lock) Refresh(ctx context.Context) (bool, error) { return l.RefreshFor(ctx, l.ttl) }
+
+// RefreshFor is Refresh for another time than the lock's own. Zero or less means [DefaultLockTTL].
+//
+// Laravel's refresh (13.16 and later) answers false on MySQL when the expiration is already the same; here that is true.
+func (l *Lock) RefreshFor(ctx context.Context, ttl time.Duration) (bool, error) {
+	if ttl <= 0 {
+		ttl = DefaultLockTTL
+	}
+	rowKey := l.store.prefix + l.name
+	a, err := l.store.exec(ctx, idempotent, l.store.sql.refresh, wholeSeconds(ttl), rowKey, rowKey, l.owner)
+	if err != nil {
+		return false, fmt.Errorf("refresh lock %q: %w", l.name, err)
+	}
+	return l.store.dialect.extended(a), nil
+}
+
+// Release frees the lock if its row is this owner's, expired or not, and reports whether it was. After a nil error this owner does not
+// hold it. If the connection was lost and the repeated statement found nothing to release, false may mean that the lost one did it.
+func (l *Lock) Release(ctx context.Context) (bool, error) {
+	rowKey := l.store.prefix + l.name
+	a, err := l.store.exec(ctx, idempotent, l.store.sql.release, rowKey, rowKey, l.owner)
+	if err != nil {
+		return false, fmt.Errorf("release lock %q: %w", l.name, err)
+	}
+	return a.affected > 0, nil
+}
+
+// ForceRelease frees the lock, whoever holds it, and reports whether there was one.
+func (l *Lock) ForceRelease(ctx context.Context) (bool, error) {
+	rowKey := l.store.prefix + l.name
+	a, err := l.store.exec(ctx, idempotent, l.store.sql.forceRelease, rowKey, rowKey)
+	if err != nil {
+		return false, fmt.Errorf("release lock %q: %w", l.name, err)
+	}
+	return a.affected > 0, nil
+}
+
+// CurrentOwner returns who holds the lock, "" if nobody does.
+func (l *Lock) CurrentOwner(ctx context.Context) (string, error) {
+	rowKey := l.store.prefix + l.name
+	var found, owner string
+	err := l.store.repeat(ctx, idempotent, func() error {
+		return l.store.read.QueryRowContext(ctx, l.store.text(l.store.sql.currentOwner), rowKey).Scan(&found, &owner)
+	})
+	if errors.Is(err, sql.ErrNoRows) || err == nil && found != rowKey {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("owner of lock %q: %w", l.name, err)
+	}
+	return owner, nil
+}
+
+// PutIfLocked stores value under key for ttl if the lock is still held by its owner, and reports whether it did. Test and write are one
+// statement, so that a holder which was stalled for longer than its lock lasted cannot overwrite what the next one wrote.
+//
+// The ttl must be more than 0. On a Galera cluster two nodes may still both let their writer pass for the moment that replication takes.
+func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value any, ttl time.Duration) (bool, error) {
+	rowKey, column, err := s.row(key, value)
+	if err == nil && ttl <= 0 {
+		err = &LimitError{What: "ttl", Limit: "more than 0", Got: ttl.String()}
+	}
+	if err != nil {
+		return false, fmt.Errorf("put %q under lock %q: %w", key, lock.name, err)
+	}
+	lockKey := s.prefix + lock.name
+	a, err := s.exec(ctx, idempotent, s.sql.putIfLocked, rowKey, column, wholeSeconds(ttl), lockKey, lockKey, lock.owner)
+	if err != nil {
+		return false, fmt.Errorf("put %q under lock %q: %w", key, lock.name, err)
+	}
+	return s.dialect.fencedWrite(a), nil
+}

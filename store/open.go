@@ -1,0 +1,294 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jmoiron/sqlx"
+)
+
+// Open returns a store over connections of its own, to be closed with Close. It does not connect yet, so that it fails only for an
+// address that makes no sense.
+//
+// The address is one of
+//
+//	mysql://user:password@host:3306/database?tls=true      (mariadb:// is the same)
+//	mysql://user:password@host1,host2:3307/database        tried in this order
+//	mysql://user:password@/database?socket=/run/mysqld/mysqld.sock
+//	user:password@tcp(host:3306)/database?tls=true         go-sql-driver's notation
+//	sqlite:path/to/file.db
+//
+// The MySQL options are go-sql-driver's, besides socket and ssl-ca=/path/to/ca.pem (verify the server by that authority). Not
+// given, they default to timeout=5s, readTimeout=30s, writeTimeout=30s; interpolateParams=true (one round trip instead of two),
+// maxAllowedPacket=0 (ask the server) and a strict sql_mode. clientFoundRows is refused: it hides what a statement changed.
+//
+// A SQLite file is created when it is first used, opened in WAL mode, and waited for up to 5 s when another process writes it.
+func Open(address string, opts ...Option) (*Store, error) {
+	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		return openSQLite(path, opts)
+	}
+	connectors, err := mysqlConnectors(address)
+	if err != nil {
+		return nil, err
+	}
+	db := sqlx.NewDb(sql.OpenDB(connectors), "mysql")
+	limitPool(db.DB)
+	return openStore(mysqlDialect{}, db, db, opts)
+}
+
+func openStore(d dialect, read, write *sqlx.DB, opts []Option) (*Store, error) {
+	pools := []*sqlx.DB{write}
+	if read != write {
+		pools = append(pools, read)
+	}
+	s, err := newStore(d, read, write, opts)
+	if err != nil {
+		for _, db := range pools {
+			_ = db.Close() // it has no connection yet
+		}
+		return nil, err
+	}
+	s.owned = pools
+	return s, nil
+}
+
+// DB returns the pool that the store writes through, for migrations and other work on the same database.
+func (s *Store) DB() *sqlx.DB { return s.write }
+
+// limitPool keeps as many connections as it opens, or a burst would pay for new ones each time, and none for so long that a server or
+// a proxy in between has dropped it (the driver's authors advise less than 5 minutes).
+func limitPool(db *sql.DB) {
+	db.SetMaxOpenConns(32)
+	db.SetMaxIdleConns(32)
+	db.SetConnMaxLifetime(3 * time.Minute)
+	db.SetConnMaxIdleTime(time.Minute)
+}
+
+func openSQLite(path string, opts []Option) (*Store, error) {
+	path = strings.TrimPrefix(path, "//") // sqlite:///absolute and sqlite://relative, as some write it
+	if path == "" {
+		return nil, errors.New(`database address "sqlite:": want a path after it, as in sqlite:larder.db`)
+	}
+	write, err := sqlx.Open("sqlite", sqliteDSN(path))
+	if err != nil {
+		return nil, fmt.Errorf("open sqlite:%s: %w", path, err)
+	}
+	write.SetMaxOpenConns(1) // SQLite has one writer; waiting here is fair, waiting in SQLite is polling
+	if path == ":memory:" {
+		return openStore(sqliteDialect{}, write, write, opts)
+	}
+	read, err := sqlx.Open("sqlite", sqliteDSN(path))
+	if err != nil {
+		_ = write.Close() // it has no connection yet
+		return nil, fmt.Errorf("open sqlite:%s: %w", path, err)
+	}
+	read.SetMaxOpenConns(8)
+	read.SetMaxIdleConns(8)
+	return openStore(sqliteDialect{}, read, write, opts)
+}
+
+// sqliteDSN sets what modernc.org/sqlite would otherwise leave at SQLite's defaults: wait for other writers, the WAL in which readers
+// and the writer do not block each other, and transactions that take the write lock at once instead of failing when they first write.
+func sqliteDSN(path string) string {
+	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	return "file:" + escaped + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
+}
+
+// A failover connects to the first server that can be reached.
+type failover []driver.Connector
+
+func (f failover) Connect(ctx context.Context) (driver.Conn, error) {
+	var failed []error
+	for _, c := range f {
+		conn, err := c.Connect(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		failed = append(failed, err)
+		var network *net.OpError
+		if !errors.As(err, &network) || ctx.Err() != nil {
+			break // the server was reached and said no
+		}
+	}
+	if len(failed) == 1 {
+		return nil, failed[0]
+	}
+	return nil, errors.Join(failed...)
+}
+
+func (f failover) Driver() driver.Driver { return f[0].Driver() }
+
+func mysqlConnectors(address string) (failover, error) {
+	configs, err := mysqlConfigs(address)
+	if err != nil {
+		return nil, err
+	}
+	var f failover
+	for _, cfg := range configs {
+		if cfg.ClientFoundRows {
+			return nil, errors.New("database address: clientFoundRows=true hides whether a statement changed a row: leave it out")
+		}
+		c, err := mysql.NewConnector(cfg)
+		if err != nil {
+			return nil, fmt.Errorf("database address: %w", err)
+		}
+		f = append(f, c)
+	}
+	return f, nil
+}
+
+// mysqlConfigs returns one driver configuration for each host of the address. Errors do not repeat the address, which holds a
+// password.
+func mysqlConfigs(address string) ([]*mysql.Config, error) {
+	scheme, rest, isURL := strings.Cut(address, "://")
+	if !isURL {
+		cfg, err := parseDSN(address)
+		if err != nil || cfg.DBName == "" {
+			// The driver's message may quote what it took the password for.
+			return nil, errors.New("database address: not understood: want mysql://user:password@host:3306/database, " +
+				"user:password@tcp(host:3306)/database, or sqlite:path")
+		}
+		return []*mysql.Config{cfg}, nil
+	}
+	if scheme != "mysql" && scheme != "mariadb" {
+		return nil, fmt.Errorf("database address: scheme %q: want mysql, mariadb or sqlite", scheme)
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	account, place, hasAccount := cutLast(rest, "@")
+	if !hasAccount {
+		account, place = "", rest
+	}
+	hosts, name, _ := strings.Cut(place, "/")
+	options, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, errors.New("database address: the options after ? are malformed: want name=value&name=value")
+	}
+	name, err = url.PathUnescape(name)
+	if err != nil || name == "" {
+		return nil, errors.New("database address: want the database's name after the host, as in mysql://user:password@host/database")
+	}
+	user, password, err := unescapeAccount(account)
+	if err != nil {
+		return nil, err
+	}
+	socket, authority := options.Get("socket"), options.Get("ssl-ca")
+	options.Del("socket")
+	options.Del("ssl-ca")
+
+	var configs []*mysql.Config
+	for host := range strings.SplitSeq(hosts, ",") {
+		cfg, err := parseDSN("/?" + options.Encode())
+		if err != nil {
+			return nil, fmt.Errorf("database address: options: %w", err)
+		}
+		cfg.User, cfg.Passwd, cfg.DBName = user, password, name
+		cfg.Net, cfg.Addr = "unix", socket
+		if socket == "" {
+			cfg.Net = "tcp"
+			if cfg.Addr, err = hostPort(host); err != nil {
+				return nil, err
+			}
+		}
+		if authority != "" {
+			if cfg.TLS, err = trustOnly(authority, cfg.Addr); err != nil {
+				return nil, err
+			}
+		}
+		configs = append(configs, cfg)
+	}
+	return configs, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+func unescapeAccount(account string) (user, password string, err error) {
+	user, password, _ = strings.Cut(account, ":")
+	user, err1 := url.PathUnescape(user)
+	password, err2 := url.PathUnescape(password)
+	if err1 != nil || err2 != nil {
+		return "", "", errors.New(`database address: user or password has a "%" that is not followed by two hexadecimal digits: write it as %25`)
+	}
+	return user, password, nil
+}
+
+func hostPort(host string) (string, error) {
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	u, err := url.Parse("//" + host)
+	if err != nil || u.Host != host || u.Hostname() == "" {
+		// Not quoted: it may be part of a password that was not escaped.
+		return "", errors.New("database address: the host is malformed: want host, host:port or [IPv6]:port; " +
+			`an "@", "/", "?" or "%" in the password must be written %40, %2F, %3F or %25`)
+	}
+	port := u.Port()
+	if port == "" {
+		port = "3306"
+	}
+	return net.JoinHostPort(u.Hostname(), port), nil
+}
+
+func trustOnly(authority, address string) (*tls.Config, error) {
+	pem, err := os.ReadFile(authority)
+	if err != nil {
+		return nil, fmt.Errorf("database address: ssl-ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("database address: ssl-ca: %s holds no PEM certificate", authority)
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address // a socket
+	}
+	return &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS12}, nil
+}
+
+// parseDSN parses go-sql-driver's notation and sets larder's defaults for what it leaves open.
+func parseDSN(dsn string) (*mysql.Config, error) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	given := func(option string) bool { return strings.Contains(dsn, option+"=") }
+	setDefault(&cfg.Timeout, 5*time.Second)
+	setDefault(&cfg.ReadTimeout, 30*time.Second)
+	setDefault(&cfg.WriteTimeout, 30*time.Second)
+	if !given("interpolateParams") {
+		cfg.InterpolateParams = true
+	}
+	if !given("maxAllowedPacket") {
+		cfg.MaxAllowedPacket = 0
+	}
+	if !given("sql_mode") {
+		if cfg.Params == nil {
+			cfg.Params = map[string]string{}
+		}
+		cfg.Params["sql_mode"] = "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"
+	}
+	cfg.Logger = &mysql.NopLogger{} // what it would print comes back as an error too
+	return cfg, nil
+}
+
+func setDefault(d *time.Duration, to time.Duration) {
+	if *d == 0 {
+		*d = to
+	}
+}

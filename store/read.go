@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/larder-cache/larder/store/php"
+)
+
+// An Item is one live row.
+type Item struct {
+	Key        string        // without prefix
+	Raw        []byte        // the value in PHP's serialization
+	Expiration int64         // Unix seconds, as in the column
+	TTL        time.Duration // how long the row still lived, by the database server's clock, when it was read; more than 0
+
+	stored []byte // the column's own text, which Raw is decoded from
+}
+
+// Decode decodes the item's value into dst as php.Unmarshal does, and returns ErrCorrupt if the stored bytes are no PHP
+// serialization.
+func (i Item) Decode(dst any) error {
+	err := php.Unmarshal(i.Raw, dst)
+	var syntax *php.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
+// Get decodes the live value of key into dst, which is a pointer as for php.Unmarshal. It returns ErrNotFound if there is no live
+// row, ErrCorrupt if its bytes are no PHP serialization, and php's errors if the value does not fit dst.
+//
+// A stored null is a value here; Laravel's get cannot tell it from a miss.
+func (s *Store) Get(ctx context.Context, key string, dst any) error {
+	item, err := s.item(ctx, key)
+	if err == nil {
+		err = item.Decode(dst)
+	}
+	if err != nil {
+		return fmt.Errorf("get %q: %w", key, err)
+	}
+	return nil
+}
+
+// Item returns the live row of key, with its remaining time. It returns ErrNotFound if there is none.
+func (s *Store) Item(ctx context.Context, key string) (Item, error) {
+	item, err := s.item(ctx, key)
+	if err != nil {
+		return Item{}, fmt.Errorf("get %q: %w", key, err)
+	}
+	return item, nil
+}
+
+func (s *Store) item(ctx context.Context, key string) (Item, error) {
+	rowKey := s.prefix + key
+	var (
+		found string
+		item  = Item{Key: key}
+		ttl   int64
+	)
+	err := s.repeat(ctx, idempotent, func() error {
+		return s.read.QueryRowContext(ctx, s.text(s.sql.get), rowKey).Scan(&found, &item.stored, &item.Expiration, &ttl)
+	})
+	switch {
+	case errors.Is(err, sql.ErrNoRows), err == nil && (found != rowKey || ttl <= 0):
+		return Item{}, ErrNotFound
+	case err != nil:
+		return Item{}, err
+	}
+	item.Raw = s.dialect.fromColumn(item.stored)
+	item.TTL = time.Duration(ttl) * time.Second
+	return item, nil
+}
+
+// Has reports whether key has a live row, without reading its value. A stored null counts, unlike in Laravel, whose has reads and
+// decodes the value.
+func (s *Store) Has(ctx context.Context, key string) (bool, error) {
+	rowKey := s.prefix + key
+	var (
+		found string
+		ttl   int64
+	)
+	err := s.repeat(ctx, idempotent, func() error {
+		return s.read.QueryRowContext(ctx, s.text(s.sql.has), rowKey).Scan(&found, &ttl)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("has %q: %w", key, err)
+	}
+	return found == rowKey && ttl > 0, nil
+}
+
+// maxList is how many keys or rows go into one statement.
+const maxList = 1000
+
+// Many returns the live rows of the keys that have one, by key. It is one statement for every 1,000 distinct keys.
+func (s *Store) Many(ctx context.Context, keys ...string) (map[string]Item, error) {
+	wanted := make(map[string]string, len(keys)) // row key to key
+	rowKeys := make([]any, 0, len(keys))
+	for _, key := range keys {
+		rowKey := s.prefix + key
+		if _, dup := wanted[rowKey]; !dup {
+			wanted[rowKey] = key
+			rowKeys = append(rowKeys, rowKey)
+		}
+	}
+	items := make(map[string]Item, len(rowKeys))
+	for len(rowKeys) > 0 {
+		n := min(len(rowKeys), maxList)
+		if err := s.manyOnce(ctx, rowKeys[:n], wanted, items); err != nil {
+			return nil, fmt.Errorf("get %d keys: %w", len(keys), err)
+		}
+		rowKeys = rowKeys[n:]
+	}
+	return items, nil
+}
+
+func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]string, items map[string]Item) error {
+	statement := s.text(s.sql.many) + "(" + placeholders(len(rowKeys)) + ")"
+	return s.repeat(ctx, idempotent, func() error {
+		rows, err := s.read.QueryContext(ctx, statement, rowKeys...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var (
+				found string
+				item  Item
+				ttl   int64
+			)
+			if err := rows.Scan(&found, &item.stored, &item.Expiration, &ttl); err != nil {
+				return err
+			}
+			key, ok := wanted[found] // a look-alike of a wanted key is not wanted
+			if !ok || ttl <= 0 {
+				continue
+			}
+			item.Key, item.Raw, item.TTL = key, s.dialect.fromColumn(item.stored), time.Duration(ttl)*time.Second
+			items[key] = item
+		}
+		return rows.Err()
+	})
+}
+
+// Pull decodes the live value of key into dst and forgets the key. Of any number of concurrent Pulls of one value, exactly one
+// gets it; the others return ErrNotFound, or a newer value. A value that does not fit dst stays in the table.
+//
+// It takes three round trips. Laravel's pull is a get and a forget, which two callers can interleave.
+func (s *Store) Pull(ctx context.Context, key string, dst any) error {
+	rowKey := s.prefix + key
+	for {
+		item, err := s.item(ctx, key)
+		if err == nil {
+			err = item.Decode(dst)
+		}
+		if err != nil {
+			return fmt.Errorf("pull %q: %w", key, err)
+		}
+		// The companion goes first: without it the value is only taken for older than it is, should the next step fail.
+		companion := s.prefix + companionPrefix + key
+		if _, err := s.exec(ctx, idempotent, s.sql.forget, companion, companion, companion, companion); err != nil {
+			return fmt.Errorf("pull %q: %w", key, err)
+		}
+		taken, err := s.exec(ctx, once, s.sql.take, rowKey, rowKey, string(item.stored), item.Expiration)
+		if err != nil {
+			return fmt.Errorf("pull %q: %w", key, err)
+		}
+		if taken.affected > 0 {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteDialect speaks to SQLite 3.35 and later through modernc.org/sqlite. Text compares byte for byte there, so there are no
+// look-alikes, and a conditional upsert's row count alone tells what happened.
+type sqliteDialect struct{}
+
+const sqliteNow = "unixepoch()"
+
+const sqlitePutTail = ` ON CONFLICT("key") DO UPDATE SET value=excluded.value,expiration=excluded.expiration`
+
+// sqliteIncrement serves what PHP itself writes for an integer, which the comparison with its own re-rendering leaves; up to 18 digits
+// and a step of up to 2^62, so that the sum never overflows (SQLite would go on in floating point).
+const sqliteIncrement = `UPDATE "{cache}" SET value='i:'||(CAST(substr(value,3,length(value)-3) AS INTEGER)+?)||';'` +
+	` WHERE "key"=? AND expiration>{now} AND length(value)<=22` +
+	` AND value='i:'||CAST(substr(value,3,length(value)-3) AS INTEGER)||';'` +
+	` AND CAST(substr(value,3,length(value)-3) AS INTEGER) BETWEEN -999999999999999999 AND 999999999999999999` +
+	` RETURNING CAST(substr(value,3,length(value)-3) AS INTEGER)`
+
+// sqlitePutIfLocked needs its WHERE also for the parser, which would take ON CONFLICT for a join's ON without one.
+const sqlitePutIfLocked = `INSERT INTO "{cache}" ("key",value,expiration)` +
+	` SELECT ?,?,{now}+? FROM "{locks}" WHERE "key"=? AND "key"=? AND owner=? AND expiration>{now}` + sqlitePutTail
+
+func (sqliteDialect) now() string { return sqliteNow }
+
+func (sqliteDialect) statements(r *strings.Replacer) statements {
+	return statements{
+		get:     r.Replace(`SELECT "key",value,expiration,expiration-{now} FROM "{cache}" WHERE "key"=?`),
+		has:     r.Replace(`SELECT "key",expiration-{now} FROM "{cache}" WHERE "key"=?`),
+		many:    r.Replace(`SELECT "key",value,expiration,expiration-{now} FROM "{cache}" WHERE "key" IN `),
+		put:     r.Replace(`INSERT INTO "{cache}" ("key",value,expiration) VALUES `),
+		putRow:  r.Replace(`(?,?,{now}+?)`),
+		putTail: sqlitePutTail,
+		add: r.Replace(`INSERT INTO "{cache}" ("key",value,expiration) VALUES (?,?,{now}+?)` + sqlitePutTail +
+			` WHERE expiration<={now}`),
+		touch:     r.Replace(`UPDATE "{cache}" SET expiration={now}+? WHERE "key"=? AND "key"=? AND expiration>{now}`),
+		forget:    r.Replace(`DELETE FROM "{cache}" WHERE "key" IN (?,?) AND "key" IN (?,?)`),
+		take:      r.Replace(`DELETE FROM "{cache}" WHERE "key"=? AND "key"=? AND value=? AND expiration=?`),
+		increment: r.Replace(sqliteIncrement),
+		replace:   r.Replace(`UPDATE "{cache}" SET value=? WHERE "key"=? AND "key"=? AND value=? AND expiration>{now}`),
+		acquire: r.Replace(`INSERT INTO "{locks}" ("key",owner,expiration) VALUES (?,?,{now}+?)` +
+			` ON CONFLICT("key") DO UPDATE SET owner=excluded.owner,expiration=excluded.expiration` +
+			` WHERE expiration<={now} OR owner=excluded.owner`),
+		refresh:      r.Replace(`UPDATE "{locks}" SET expiration={now}+? WHERE "key"=? AND "key"=? AND owner=? AND expiration>{now}`),
+		release:      r.Replace(`DELETE FROM "{locks}" WHERE "key"=? AND "key"=? AND owner=?`),
+		forceRelease: r.Replace(`DELETE FROM "{locks}" WHERE "key"=? AND "key"=?`),
+		currentOwner: r.Replace(`SELECT "key",owner FROM "{locks}" WHERE "key"=? AND expiration>{now}`),
+		putIfLocked:  r.Replace(sqlitePutIfLocked),
+		list: r.Replace(`SELECT "key",length(CAST(value AS BLOB)) AS size,substr(value,1,300) AS head,expiration,expiration-{now} AS ttl` +
+			` FROM "{cache}"`),
+		isLive:     r.Replace(`expiration>{now}`),
+		isExpired:  r.Replace(`expiration<={now}`),
+		afterKey:   `"key">?`,
+		byKey:      `"key"`,
+		byExpiry:   `expiration,"key"`,
+		bySize:     `length(CAST(value AS BLOB)) DESC,"key"`,
+		keys:       r.Replace(`SELECT "key" FROM "{cache}"`),
+		deleteKeys: r.Replace(`DELETE FROM "{cache}" WHERE "key" IN `),
+		deleteAll:  r.Replace(`DELETE FROM "{cache}"`),
+	}
+}
+
+func (sqliteDialect) added(a answer) outcome  { return appliedIf(a.affected > 0) }
+func (sqliteDialect) locked(a answer) outcome { return appliedIf(a.affected > 0) }
+
+func appliedIf(changed bool) outcome {
+	if changed {
+		return applied
+	}
+	return held
+}
+
+func (sqliteDialect) extended(a answer) bool    { return a.affected > 0 }
+func (sqliteDialect) fencedWrite(a answer) bool { return a.affected > 0 }
+
+func (sqliteDialect) incremented(ctx context.Context, db *sqlx.DB, text, rowKey string, by int64) (int64, outcome, error) {
+	if by > maxFastStep || by < -maxFastStep {
+		return 0, notPlain, nil
+	}
+	var n int64
+	err := db.QueryRowContext(ctx, text, by, rowKey).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, notPlain, nil // or missing: the slower path tells
+	}
+	return n, applied, err
+}
+
+// toColumn stores a value that contains a NUL byte as base64, as Laravel does on SQLite since 11.38, because SQLite's own tools
+// cut text there.
+func (sqliteDialect) toColumn(serialized []byte) (string, error) {
+	if bytes.IndexByte(serialized, 0) >= 0 {
+		return base64.StdEncoding.EncodeToString(serialized), nil
+	}
+	return string(serialized), nil
+}
+
+// fromColumn follows Laravel's reader: text with neither ":" nor ";", which every serialized value has, is base64.
+func (sqliteDialect) fromColumn(stored []byte) []byte {
+	if bytes.ContainsAny(stored, ":;") {
+		return stored
+	}
+	raw, err := base64.StdEncoding.DecodeString(string(stored))
+	if err != nil {
+		return stored // neither: corrupt, and shown as it is
+	}
+	return raw
+}
+
+// headFromColumn decodes what a beginning of base64 holds of whole bytes.
+func (d sqliteDialect) headFromColumn(head []byte) []byte {
+	if bytes.ContainsAny(head, ":;") {
+		return head
+	}
+	return d.fromColumn(head[:len(head)&^3])
+}
+
+// withPrefix is the range from the prefix to the next string of its length: UTF-8 has no byte 0xFF, so that one exists.
+func (sqliteDialect) withPrefix(prefix string) (string, []any) {
+	if prefix == "" {
+		return "", nil
+	}
+	last := len(prefix) - 1
+	return `"key">=? AND "key"<?`, []any{prefix, prefix[:last] + string([]byte{prefix[last] + 1})}
+}
+
+func (d sqliteDialect) withPrefixAnywhere(prefix string) (string, []any) { return d.withPrefix(prefix) }
+
+func (sqliteDialect) wrongCharset(error) bool { return false }
+
+func (sqliteDialect) verdict(err error) verdict {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return notApplied
+	}
+	return final // a statement that was interrupted or failed is rolled back
+}
+
+// sqliteCode returns the error's primary result code, 0 if it is not SQLite's.
+func sqliteCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+func (sqliteDialect) explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case sqliteCode(err) == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "no such table"):
+		return fmt.Errorf("%w: %w", ErrNoTable, err)
+	case sqliteCode(err) == sqlite3.SQLITE_TOOBIG:
+		return &LimitError{What: "value", Limit: "at most 1,000,000,000 bytes, SQLite's own limit", cause: err}
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+// Package store is Laravel's database cache table as a Go library.
+//
+// # Rows
+//
+// A row is a key, a value and an expiration in the table that Laravel's database cache driver uses (5.5 to 13). A row that
+// this package writes is byte for byte what Laravel would have written, and it reads what any Laravel wrote:
+//
+//   - The row key is the prefix followed by the key, with no separator, at most 255 characters, UTF-8.
+//   - The value is PHP's serialization (package php). Values written are null, bool, int, float, string and array; objects
+//     are read and never written.
+//   - The expiration is in whole Unix seconds. A row is live while expiration > now, and expired from then on. "Forever" is
+//     now + 315,360,000 s (ten years of 365 days), as in Laravel.
+//
+// Keys, prefixes and patterns match byte for byte, whatever the column's collation says. Reading never deletes.
+//
+// # Time
+//
+// The clock is the database server's, read inside each statement, so that a fleet whose servers disagree about the time
+// agrees about what is live. A TTL is rounded up to whole seconds. [Item.TTL] tells how long a row still lives, for holders
+// that go on counting on their own monotonic clock.
+//
+// # Round trips
+//
+// Get, Item, Has, Many, Put, Add, Touch, Forget, Increment of an integer row, and acquiring, refreshing and releasing a lock
+// are one statement each, and one round trip where the driver interpolates parameters, as [Open] makes it do.
+//
+// # Errors
+//
+// Input that cannot be stored exactly is refused with a [LimitError] before anything is written; nothing is ever truncated
+// or replaced. A statement that certainly was not applied (deadlock, lock wait timeout, a cluster node that refuses, a
+// refused connection, a busy SQLite file) is repeated up to ten times with jitter. When a connection is lost after the
+// statement was sent, idempotent operations are repeated and the others return [ErrOutcomeUnknown].
+//
+// A Store and its locks are safe for concurrent use.
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// ForeverTTL is how long a row lives that is stored "forever": ten years of 365 days, as Laravel has it since 5.8.9.
+const ForeverTTL = 315_360_000 * time.Second
+
+// companionPrefix is put before a key to name the row in which Laravel's Cache::flexible (11.24 and later) keeps the time
+// the key's value was made.
+const companionPrefix = "illuminate:cache:flexible:created:"
+
+// A Store is Laravel's cache table and its lock table in one database, seen through one prefix.
+type Store struct {
+	config
+	read, write *sqlx.DB // the same pool, but for a SQLite file, which has one writer
+	owned       []*sqlx.DB
+	dialect     dialect
+	sql         statements
+}
+
+// New returns a store over a pool that the caller has opened and will close.
+//
+// The pool's driver must be go-sql-driver/mysql, registered as "mysql", or modernc.org/sqlite, registered as "sqlite". For
+// MySQL the DSN should set interpolateParams=true, or every operation costs two round trips, and the session's sql_mode must be strict
+// (the default of MariaDB and MySQL), or the server cuts what does not fit. [Open] takes care of both.
+func New(db *sqlx.DB, opts ...Option) (*Store, error) {
+	d, err := dialectOf(db.DriverName())
+	if err != nil {
+		return nil, err
+	}
+	return newStore(d, db, db, opts)
+}
+
+func newStore(d dialect, read, write *sqlx.DB, opts []Option) (*Store, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	now := d.now()
+	if c.clock != nil {
+		now = clockPlaceholder // filled in by Store.text for each statement
+	}
+	r := strings.NewReplacer("{cache}", c.table, "{locks}", c.lockTable, "{now}", now)
+	return &Store{config: c, read: read, write: write, dialect: d, sql: d.statements(r)}, nil
+}
+
+// Prefix returns what stands before every key and lock name in the tables.
+func (s *Store) Prefix() string { return s.prefix }
+
+// Close closes the connections that Open made. It does nothing to a pool given to New.
+func (s *Store) Close() error {
+	var first error
+	for _, db := range s.owned {
+		if err := db.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// rowKey returns the key's spelling in the table, or an error if the table cannot hold it.
+func (s *Store) rowKey(key string) (string, error) {
+	rowKey := s.prefix + key
+	return rowKey, checkRowKey(rowKey)
+}
+
+const clockPlaceholder = "{clock}"
+
+// text returns a statement's text, with the injected clock's time if there is one. The ordinary clock is the server's and
+// already part of the text.
+func (s *Store) text(statement string) string {
+	if s.clock == nil {
+		return statement
+	}
+	return strings.ReplaceAll(statement, clockPlaceholder, fmt.Sprint(s.clock().Unix()))
+}

@@ -1,0 +1,336 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/larder-cache/larder/internal/testdb"
+	"github.com/larder-cache/larder/store"
+	"github.com/larder-cache/larder/store/storetest"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+func TestConformance_SQLite(t *testing.T) { storetest.Run(t, openSQLite) }
+
+func TestConformance_MySQL(t *testing.T) { storetest.Run(t, openMySQL) }
+
+// The shape that Laravel before 8.51 left, with a UNIQUE key instead of a primary one and INT, serves as well as the new.
+func TestConformance_MySQLTableOfLaravel5(t *testing.T) {
+	storetest.Run(t, func(tb testing.TB, opts ...store.Option) *store.Store {
+		s := openMySQL(tb, opts...)
+		for _, statement := range []string{
+			"ALTER TABLE cache DROP PRIMARY KEY, ADD UNIQUE cache_key_unique (`key`), MODIFY expiration INT NOT NULL",
+			"ALTER TABLE cache_locks DROP PRIMARY KEY, ADD UNIQUE cache_locks_key_unique (`key`), MODIFY expiration INT NOT NULL",
+		} {
+			if _, err := s.DB().Exec(statement); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		return s
+	})
+}
+
+// A user's own pool may send parameters to the server instead of interpolating them, and count found rows.
+func TestConformance_MySQLPreparedStatementsAndFoundRows(t *testing.T) {
+	storetest.Run(t, func(tb testing.TB, opts ...store.Option) *store.Store {
+		cfg := migrated(tb, testdb.MySQL(tb)).Config()
+		cfg.ClientFoundRows, cfg.InterpolateParams, cfg.MaxAllowedPacket = true, false, 0
+		return newStore(tb, cfg, opts...)
+	})
+}
+
+func openSQLite(tb testing.TB, opts ...store.Option) *store.Store {
+	tb.Helper()
+	s, err := store.Open("sqlite:"+testdb.SQLite(tb), opts...)
+	return prepared(tb, s, err, migrateSQLite)
+}
+
+func openMySQL(tb testing.TB, opts ...store.Option) *store.Store {
+	tb.Helper()
+	s, err := store.Open(testdb.MySQL(tb).URL(), opts...)
+	return prepared(tb, s, err, migrateMySQL)
+}
+
+func prepared(tb testing.TB, s *store.Store, err error, migrate func(testing.TB, *sql.DB)) *store.Store {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	migrate(tb, s.DB().DB)
+	return s
+}
+
+func migrated(tb testing.TB, db *testdb.Database) *testdb.Database {
+	tb.Helper()
+	migrateMySQL(tb, db.Open(tb))
+	return db
+}
+
+func newStore(tb testing.TB, cfg *mysql.Config, opts ...store.Option) *store.Store {
+	tb.Helper()
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	db := sqlx.NewDb(sql.OpenDB(connector), "mysql")
+	tb.Cleanup(func() { _ = db.Close() })
+	s, err := store.New(db, opts...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// Each operation is one round trip. They are counted on the wire, between the driver and a real server.
+func TestStore_EachOperationIsOneRoundTrip(t *testing.T) {
+	ctx := context.Background()
+	wire := newWire()
+	cfg := migrated(t, testdb.MySQL(t)).Config()
+	cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc = true, 64<<20, wire.dial
+	s := newStore(t, cfg)
+	s.DB().SetMaxOpenConns(1)
+	if err := s.DB().Ping(); err != nil { // the handshake has its own round trips
+		t.Fatal(err)
+	}
+
+	lock := s.Lock("lock", time.Minute)
+	for _, op := range []struct {
+		name string
+		run  func() error
+	}{
+		{"Put new", func() error { return s.Put(ctx, "key", "value", time.Minute) }},
+		{"Put existing", func() error { return s.Put(ctx, "key", "value", time.Hour) }},
+		{"Get", func() error { return s.Get(ctx, "key", new(string)) }},
+		{"Get missing", func() error { return expect(s.Get(ctx, "nothing", new(string)), store.ErrNotFound) }},
+		{"Item", func() error { _, err := s.Item(ctx, "key"); return err }},
+		{"Has", func() error { return yes(s.Has(ctx, "key")) }},
+		{"Many", func() error { _, err := s.Many(ctx, "key", "other", "third"); return err }},
+		{"PutMany", func() error { return s.PutMany(ctx, map[string]any{"a": 1, "b": 2, "c": 3}, time.Minute) }},
+		{"Forever", func() error { return s.Forever(ctx, "forever", "value") }},
+		{"Add new", func() error { return yes(s.Add(ctx, "added", "value", time.Minute)) }},
+		{"Add held", func() error { return no(s.Add(ctx, "added", "value", time.Minute)) }},
+		{"Touch", func() error { return yes(s.Touch(ctx, "key", time.Minute)) }},
+		{"Touch missing", func() error { return no(s.Touch(ctx, "nothing", time.Minute)) }},
+		{"Increment", func() error { _, err := s.Increment(ctx, "a", 1); return err }},
+		{"Increment below zero", func() error { _, err := s.Increment(ctx, "a", -9); return err }},
+		{"Increment missing", func() error { _, err := s.Increment(ctx, "nothing", 1); return expect(err, store.ErrNotFound) }},
+		{"Forget", func() error { return yes(s.Forget(ctx, "key")) }},
+		{"Acquire", func() error { return yes(lock.Acquire(ctx)) }},
+		{"Acquire again", func() error { return yes(lock.Acquire(ctx)) }},
+		{"Acquire held", func() error { return no(s.Lock("lock", time.Minute).Acquire(ctx)) }},
+		{"CurrentOwner", func() error { _, err := lock.CurrentOwner(ctx); return err }},
+		{"Refresh", func() error { return yes(lock.Refresh(ctx)) }},
+		{"PutIfLocked", func() error { return yes(s.PutIfLocked(ctx, lock, "key", "value", time.Minute)) }},
+		{"Release", func() error { return yes(lock.Release(ctx)) }},
+		{"ForceRelease", func() error { return no(lock.ForceRelease(ctx)) }},
+	} {
+		before := wire.trips()
+		if err := op.run(); err != nil {
+			t.Errorf("%s: %v", op.name, err)
+		}
+		if n := wire.trips() - before; n != 1 {
+			t.Errorf("%s takes %d round trips, want 1", op.name, n)
+		}
+	}
+}
+
+func expect(err, want error) error {
+	if errors.Is(err, want) {
+		return nil
+	}
+	return fmt.Errorf("error is %v, want %v", err, want)
+}
+
+func yes(answer bool, err error) error {
+	if err == nil && !answer {
+		return errors.New("the answer is no, want yes")
+	}
+	return err
+}
+
+func no(answer bool, err error) error {
+	if err == nil && answer {
+		return errors.New("the answer is yes, want no")
+	}
+	return err
+}
+
+func TestStore_LostConnection(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		run   func(context.Context, *store.Store) error
+		trips int32 // sent, the first one's answer lost
+		want  error
+	}{
+		{"put is repeated", func(ctx context.Context, s *store.Store) error { return s.Put(ctx, "k", 2, time.Minute) }, 2, nil},
+		{"get is repeated", func(ctx context.Context, s *store.Store) error { return s.Get(ctx, "k", new(int)) }, 2, nil},
+		{"touch is repeated", func(ctx context.Context, s *store.Store) error { return yes(s.Touch(ctx, "k", time.Minute)) }, 2, nil},
+		{"acquire is repeated and still ours", func(ctx context.Context, s *store.Store) error {
+			return yes(s.Lock("l", time.Minute).Acquire(ctx))
+		}, 2, nil},
+		{"increment is unknown and not repeated", func(ctx context.Context, s *store.Store) error {
+			_, err := s.Increment(ctx, "k", 1)
+			return err
+		}, 1, store.ErrOutcomeUnknown},
+		{"add is unknown and not repeated", func(ctx context.Context, s *store.Store) error {
+			_, err := s.Add(ctx, "new", 1, time.Minute)
+			return err
+		}, 1, store.ErrOutcomeUnknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := context.Background()
+			wire := newWire()
+			cfg := migrated(t, testdb.MySQL(t)).Config()
+			cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc, cfg.Logger = true, 64<<20, wire.dial, &mysql.NopLogger{}
+			s := newStore(t, cfg)
+			if err := s.Put(ctx, "k", 1, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			wire.loseNextAnswer()
+			before := wire.statements.Load()
+			if err := c.run(ctx, s); !errors.Is(err, c.want) {
+				t.Errorf("error is %v, want %v", err, c.want)
+			}
+			if got := wire.statements.Load() - before; got != c.trips {
+				t.Errorf("sent %d statements, want %d", got, c.trips)
+			}
+		})
+	}
+}
+
+func TestStore_DeadlockIsRepeated(t *testing.T) {
+	ctx := context.Background()
+	s := openMySQL(t)
+	for _, key := range []string{"a", "b"} {
+		if err := s.Put(ctx, key, 0, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Transactions that lock the two rows one way, while the store counts both the other way, in a transaction of its own for
+	// each statement; and a PutMany, which locks several rows at once.
+	stop, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			tx, err := s.DB().Beginx()
+			if err != nil {
+				done <- err
+				return
+			}
+			for _, key := range []string{"b", "a"} {
+				if _, err = tx.Exec("UPDATE cache SET expiration = expiration + 1 WHERE `key` = ?", key); err != nil {
+					break // deadlock: this one is the victim
+				}
+			}
+			_ = tx.Commit()
+		}
+	}()
+	for range 200 {
+		if err := s.PutMany(ctx, map[string]any{"a": 1, "b": 2}, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStore_AnEndedContextIsNotUnknown(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, s := range map[string]*store.Store{"sqlite": openSQLite(t), "mysql": openMySQL(t)} {
+		_, err := s.Increment(ctx, "k", 1)
+		if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrOutcomeUnknown) {
+			t.Errorf("%s: error is %v, want only that the context ended", name, err)
+		}
+	}
+}
+
+func TestStore_MissingTableSaysWhatToRun(t *testing.T) {
+	for name, address := range map[string]string{"sqlite": "sqlite:" + testdb.SQLite(t), "mysql": testdb.MySQL(t).URL()} {
+		s, err := store.Open(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		err = s.Put(context.Background(), "k", 1, time.Minute)
+		if !errors.Is(err, store.ErrNoTable) || !strings.Contains(err.Error(), "larder migrate") {
+			t.Errorf("%s: error is %v", name, err)
+		}
+		_, err = s.Lock("l", time.Minute).Acquire(context.Background())
+		if !errors.Is(err, store.ErrNoTable) {
+			t.Errorf("%s: lock error is %v, want ErrNoTable and never \"held\"", name, err)
+		}
+	}
+}
+
+// The ordinary clock is the server's: expirations are by it, whatever this machine's clock says.
+func TestStore_ClockIsTheServers(t *testing.T) {
+	for name, s := range map[string]*store.Store{"sqlite": openSQLite(t), "mysql": openMySQL(t)} {
+		ctx := context.Background()
+		if err := s.Put(ctx, "k", "v", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		item, err := s.Item(ctx, "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := "unixepoch()"
+		if name == "mysql" {
+			now = "UNIX_TIMESTAMP()"
+		}
+		var server int64
+		if err := s.DB().Get(&server, "SELECT "+now); err != nil {
+			t.Fatal(err)
+		}
+		if d := item.Expiration - server; d < 3598 || d > 3600 {
+			t.Errorf("%s: expires %d s from the server's now, want 3600", name, d)
+		}
+		if item.TTL < 3598*time.Second || item.TTL > time.Hour {
+			t.Errorf("%s: ttl is %s", name, item.TTL)
+		}
+	}
+}
+
+func TestStore_TwoTablesInOneDatabase(t *testing.T) {
+	ctx := context.Background()
+	db := migrated(t, testdb.MySQL(t))
+	if _, err := db.Open(t).Exec("CREATE TABLE `app$cache` LIKE cache"); err != nil {
+		t.Fatal(err)
+	}
+	one, err := store.Open(db.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = one.Close() }()
+	two, err := store.New(one.DB(), store.WithTable("app$cache"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Put(ctx, "k", 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := expect(one.Get(ctx, "k", new(any)), store.ErrNotFound); err != nil {
+		t.Error(err)
+	}
+}

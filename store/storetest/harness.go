@@ -1,0 +1,245 @@
+// Package storetest is the conformance suite of the store: what Laravel's own tests demand of its database cache, re-expressed,
+// and what larder promises beyond. Each engine runs all of it:
+//
+//	func TestConformance(t *testing.T) {
+//		storetest.Run(t, func(t testing.TB, opts ...store.Option) *store.Store { ... })
+//	}
+//
+// A case looks at the answer and at the table. The names of cases that restate one of Laravel's begin with its id: S for the
+// database store's own tests, I for its integration tests, L for locks, R for the repository, E for what Laravel leaves untested.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/larder-cache/larder/store"
+)
+
+// An Opener returns a store with the options, on empty tables that nobody else uses, and closes it when the test ends.
+type Opener func(t testing.TB, opts ...store.Option) *store.Store
+
+// Run runs every case of the suite on stores from open.
+func Run(t *testing.T, open Opener) {
+	for _, group := range [][]testCase{reading, writing, counting, locking, limits, browsing} {
+		for _, c := range group {
+			t.Run(c.name, func(t *testing.T) { c.run(t, newHarness(t, open)) })
+		}
+	}
+}
+
+type testCase struct {
+	name string
+	run  func(t *testing.T, h *harness)
+}
+
+// prefix is what the suite's stores are opened with.
+const prefix = "prefix"
+
+// start is where the suite's clock begins, in Unix seconds.
+const start = 1_000_000_000
+
+// A harness is one case's store and its view of the tables behind it.
+type harness struct {
+	t     *testing.T
+	ctx   context.Context
+	open  Opener
+	store *store.Store
+	clock *clock
+}
+
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Set sets the time in Unix seconds.
+func (c *clock) Set(unix int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = time.Unix(unix, 0)
+}
+
+// Add moves the time on.
+func (c *clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func newHarness(t *testing.T, open Opener) *harness {
+	h := &harness{t: t, ctx: context.Background(), open: open, clock: &clock{now: time.Unix(start, 0)}}
+	h.store = open(t, store.WithPrefix(prefix), store.WithClock(h.clock.Now))
+	return h
+}
+
+func (h *harness) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *harness) wantErr(err, want error) {
+	h.t.Helper()
+	if !errors.Is(err, want) {
+		h.t.Fatalf("error is %v, want %v", err, want)
+	}
+}
+
+// wantRefused checks that err names the limit of what.
+func (h *harness) wantRefused(err error, what string) {
+	h.t.Helper()
+	var limit *store.LimitError
+	if !errors.As(err, &limit) {
+		h.t.Fatalf("error is %v, want a LimitError for the %s", err, what)
+	}
+	if limit.What != what {
+		h.t.Fatalf("LimitError is for the %s, want for the %s: %v", limit.What, what, err)
+	}
+}
+
+// yes and no check an answer that came with an error.
+func (h *harness) yes(answer bool, err error) {
+	h.t.Helper()
+	h.must(err)
+	if !answer {
+		h.t.Fatal("the answer is no, want yes")
+	}
+}
+
+func (h *harness) no(answer bool, err error) {
+	h.t.Helper()
+	h.must(err)
+	if answer {
+		h.t.Fatal("the answer is yes, want no")
+	}
+}
+
+// wantString checks that key holds a string.
+func (h *harness) wantString(key, want string) {
+	h.t.Helper()
+	var got string
+	h.must(h.store.Get(h.ctx, key, &got))
+	if got != want {
+		h.t.Fatalf("%s holds %q, want %q", key, got, want)
+	}
+}
+
+func (h *harness) wantMissing(key string) {
+	h.t.Helper()
+	var any any
+	h.wantErr(h.store.Get(h.ctx, key, &any), store.ErrNotFound)
+}
+
+func (h *harness) wantNumber(want int64) func(got int64, err error) {
+	return func(got int64, err error) {
+		h.t.Helper()
+		h.must(err)
+		if got != want {
+			h.t.Fatalf("number is %d, want %d", got, want)
+		}
+	}
+}
+
+// A row is what stands in the cache table.
+type row struct {
+	Key        string
+	Value      []byte
+	Expiration int64
+}
+
+func (h *harness) db() *sqlx.DB { return h.store.DB() }
+
+// isMySQL tells which quotes the engine takes, and whether it compares keys by a collation.
+func (h *harness) isMySQL() bool { return h.db().DriverName() == "mysql" }
+
+// rows returns all of the cache table, by key's bytes.
+func (h *harness) rows() []row {
+	h.t.Helper()
+	var rows []row
+	h.must(h.db().SelectContext(h.ctx, &rows, "SELECT * FROM cache"))
+	slices.SortFunc(rows, func(a, b row) int {
+		if a.Key < b.Key {
+			return -1
+		}
+		return 1
+	})
+	return rows
+}
+
+// wantRows checks the whole table, by key's bytes.
+func (h *harness) wantRows(want ...row) {
+	h.t.Helper()
+	got := h.rows()
+	same := func(a, b row) bool {
+		return a.Key == b.Key && string(a.Value) == string(b.Value) && a.Expiration == b.Expiration
+	}
+	if !slices.EqualFunc(got, want, same) {
+		h.t.Fatalf("table holds %s, want %s", format(got), format(want))
+	}
+}
+
+// wantRow checks that the table holds this row and no other.
+func (h *harness) wantRow(key, value string, expiration int64) {
+	h.t.Helper()
+	h.wantRows(row{key, []byte(value), expiration})
+}
+
+func format(rows []row) string {
+	s := ""
+	for _, r := range rows {
+		s += "\n\t" + r.String()
+	}
+	if s == "" {
+		return "no row"
+	}
+	return s
+}
+
+// insert puts a row into the cache table as somebody else might have.
+func (h *harness) insert(key, value string, expiration int64) {
+	h.t.Helper()
+	h.exec("INSERT INTO cache VALUES (?, ?, ?)", key, value, expiration)
+}
+
+func (h *harness) insertLock(key, owner string, expiration int64) {
+	h.t.Helper()
+	h.exec("INSERT INTO cache_locks VALUES (?, ?, ?)", key, owner, expiration)
+}
+
+func (h *harness) exec(statement string, args ...any) {
+	h.t.Helper()
+	_, err := h.db().ExecContext(h.ctx, statement, args...)
+	h.must(err)
+}
+
+// locks returns the lock table as "key owner expiration" by key.
+func (h *harness) lockRow(key string) (owner string, expiration int64, found bool) {
+	h.t.Helper()
+	rows, err := h.db().QueryContext(h.ctx, "SELECT * FROM cache_locks")
+	h.must(err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var k, o string
+		var e int64
+		h.must(rows.Scan(&k, &o, &e))
+		if k == key {
+			return o, e, true
+		}
+	}
+	h.must(rows.Err())
+	return "", 0, false
+}

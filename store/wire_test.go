@@ -1,0 +1,60 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+)
+
+// A wire is the network between the driver and the server. It counts round trips, as changes from sending to receiving, and can
+// lose an answer.
+type wire struct {
+	turns      atomic.Int32
+	statements atomic.Int32 // packets of text statements that were sent
+	lose       atomic.Bool
+}
+
+func newWire() *wire { return &wire{} }
+
+func (w *wire) trips() int32 { return w.turns.Load() }
+
+// loseNextAnswer breaks the connection after the next statement was sent and executed.
+func (w *wire) loseNextAnswer() { w.lose.Store(true) }
+
+func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &wireConn{Conn: conn, wire: w}, nil
+}
+
+type wireConn struct {
+	net.Conn
+	wire    *wire
+	sending atomic.Bool
+}
+
+// comQuery is the command byte of a text statement, behind the packet's header of four bytes.
+const comQuery = 3
+
+func (c *wireConn) Write(b []byte) (int, error) {
+	c.sending.Store(true)
+	if len(b) > 4 && b[3] == 0 && b[4] == comQuery {
+		c.wire.statements.Add(1)
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *wireConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.sending.CompareAndSwap(true, false) {
+		c.wire.turns.Add(1)
+		if c.wire.lose.CompareAndSwap(true, false) {
+			_ = c.Close()
+			return 0, errors.New("connection lost by the test")
+		}
+	}
+	return n, err
+}

@@ -1,0 +1,299 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/larder-cache/larder/store/php"
+)
+
+// column returns the text that stores value: php.Marshal's serialization, or base64 of it where Laravel has it so.
+func (s *Store) column(value any) (string, error) {
+	serialized, err := php.Marshal(value)
+	if err != nil {
+		return "", err
+	}
+	return s.dialect.toColumn(serialized)
+}
+
+// row returns what a write of key needs, or why the table cannot hold it.
+func (s *Store) row(key string, value any) (rowKey, column string, err error) {
+	if rowKey, err = s.rowKey(key); err != nil {
+		return "", "", err
+	}
+	column, err = s.column(value)
+	return rowKey, column, err
+}
+
+// Put stores value under key for ttl, whatever was there. The ttl is rounded up to whole seconds; a ttl of zero or less forgets
+// the key, as in Laravel.
+//
+// Put returns a LimitError for a key or value that the table cannot hold exactly, and php's errors for a value that has no PHP
+// form. On a column with a case-insensitive collation it takes over the row of a look-alike key, as Laravel's does.
+//
+// Laravel's put (10.32 to 13) answers false on MySQL when the row is already identical; here that is success.
+func (s *Store) Put(ctx context.Context, key string, value any, ttl time.Duration) error {
+	rowKey, column, err := s.row(key, value)
+	if err == nil && ttl <= 0 {
+		_, err = s.forget(ctx, key)
+	} else if err == nil {
+		_, err = s.exec(ctx, idempotent, s.sql.put+s.sql.putRow+s.sql.putTail, rowKey, column, wholeSeconds(ttl))
+	}
+	if err != nil {
+		return fmt.Errorf("put %q: %w", key, err)
+	}
+	return nil
+}
+
+// Forever stores value under key for [ForeverTTL]. In a table whose expiration column is INT (any table that Laravel before 12.55
+// made) that would be too late from 2028-01-22 on; the row then expires when the column ends, on 2038-01-19.
+func (s *Store) Forever(ctx context.Context, key string, value any) error {
+	rowKey, column, err := s.row(key, value)
+	if err == nil {
+		err = s.forever(ctx, rowKey, column)
+	}
+	if err != nil {
+		return fmt.Errorf("put %q: %w", key, err)
+	}
+	return nil
+}
+
+func (s *Store) forever(ctx context.Context, rowKey, column string) error {
+	args := []any{rowKey, column, wholeSeconds(ForeverTTL)}
+	_, err := s.exec(ctx, idempotent, s.sql.put+s.sql.putRow+s.sql.putTail, args...)
+	var limit *LimitError
+	if errors.As(err, &limit) && limit.What == whatExpiration && s.sql.foreverClamped != "" {
+		_, err = s.exec(ctx, idempotent, s.sql.foreverClamped, args...)
+	}
+	return err
+}
+
+// maxBatch bounds the bytes of values in one statement of PutMany, well below every server's default max_allowed_packet (16 MiB).
+const maxBatch = 4 << 20
+
+// PutMany stores all values for ttl, or none: everything is checked before the first row is written, and what does not fit one
+// statement (1,000 rows, 4 MiB) is written in one transaction. A ttl of zero or less forgets the keys.
+//
+// Of keys that the column's collation equates, the one that sorts last keeps the row.
+func (s *Store) PutMany(ctx context.Context, values map[string]any, ttl time.Duration) error {
+	if len(values) == 0 {
+		return nil
+	}
+	batches, err := s.batches(values, wholeSeconds(ttl))
+	if err == nil && ttl <= 0 {
+		for key := range values {
+			if _, err = s.forget(ctx, key); err != nil {
+				break
+			}
+		}
+	} else if err == nil && len(batches) == 1 {
+		_, err = s.exec(ctx, idempotent, s.putStatement(batches[0]), batches[0]...)
+	} else if err == nil {
+		err = s.repeat(ctx, idempotent, func() error { return s.putAll(ctx, batches) })
+	}
+	if err != nil {
+		return fmt.Errorf("put %d keys: %w", len(values), err)
+	}
+	return nil
+}
+
+// batches returns the arguments of one put statement after another. Keys are in order, so that concurrent calls lock rows in one
+// order and do not deadlock.
+func (s *Store) batches(values map[string]any, seconds int64) ([][]any, error) {
+	var (
+		batches [][]any
+		batch   []any
+		size    int
+	)
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		rowKey, column, err := s.row(key, values[key])
+		if err != nil {
+			return nil, fmt.Errorf("key %q: %w", key, err)
+		}
+		if len(batch) == maxList*rowArgs || len(batch) > 0 && size+len(column) > maxBatch {
+			batches, batch, size = append(batches, batch), nil, 0
+		}
+		batch, size = append(batch, rowKey, column, seconds), size+len(column)
+	}
+	return append(batches, batch), nil
+}
+
+const rowArgs = 3 // row key, value, seconds
+
+func (s *Store) putStatement(batch []any) string {
+	statement := s.sql.put + s.sql.putRow
+	for range len(batch)/rowArgs - 1 {
+		statement += "," + s.sql.putRow
+	}
+	return statement + s.sql.putTail
+}
+
+func (s *Store) putAll(ctx context.Context, batches [][]any) error {
+	return s.inTransaction(ctx, func(tx *sqlx.Tx) error {
+		for _, batch := range batches {
+			if _, err := tx.ExecContext(ctx, s.text(s.putStatement(batch)), batch...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) inTransaction(ctx context.Context, do func(*sqlx.Tx) error) error {
+	tx, err := s.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		_ = tx.Rollback() // the error that led here says more
+		return err
+	}
+	return tx.Commit()
+}
+
+// Add stores value under key for ttl if the key is absent or expired, and reports whether it did.
+//
+// It is one statement and atomic across processes: of any number of concurrent Adds of an absent key, exactly one returns true.
+// The ttl is rounded up to whole seconds; a ttl of zero or less stores nothing and returns false.
+//
+// Add returns [ErrLookalikeKey] if the column's collation equates key with a live row's different key, and [ErrOutcomeUnknown]
+// if the connection was lost before the server's answer arrived.
+//
+// Laravel's add (10.33 to 13) is a read followed by INSERT IGNORE, which cuts keys longer than 255 characters and stores invalid
+// text; this one refuses both.
+func (s *Store) Add(ctx context.Context, key string, value any, ttl time.Duration) (bool, error) {
+	rowKey, column, err := s.row(key, value)
+	if err != nil {
+		return false, fmt.Errorf("add %q: %w", key, err)
+	}
+	if ttl <= 0 {
+		return false, nil
+	}
+	a, err := s.exec(ctx, once, s.sql.add, rowKey, column, wholeSeconds(ttl))
+	if err != nil {
+		return false, fmt.Errorf("add %q: %w", key, err)
+	}
+	switch s.dialect.added(a) {
+	case lookalike:
+		return false, fmt.Errorf("add %q: %w", key, ErrLookalikeKey)
+	case held:
+		return false, nil
+	}
+	return true, nil
+}
+
+// Touch makes the live row of key expire after ttl from now, and reports whether there was one. A ttl of zero or less forgets the
+// key and reports whether there was a row.
+//
+// Laravel's touch (13.0 and later) answers false on MySQL when the expiration is already the same; here that is true.
+func (s *Store) Touch(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	touched, err := s.touch(ctx, key, ttl)
+	if err != nil {
+		return false, fmt.Errorf("touch %q: %w", key, err)
+	}
+	return touched, nil
+}
+
+func (s *Store) touch(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	if ttl <= 0 {
+		return s.forget(ctx, key)
+	}
+	rowKey := s.prefix + key
+	a, err := s.exec(ctx, idempotent, s.sql.touch, wholeSeconds(ttl), rowKey, rowKey)
+	return err == nil && s.dialect.extended(a), err
+}
+
+// Forget deletes the row of key, live or expired, and the row in which Laravel's Cache::flexible keeps the time of its value, and
+// reports whether there was one. Laravel's forget always answers true.
+func (s *Store) Forget(ctx context.Context, key string) (bool, error) {
+	gone, err := s.forget(ctx, key)
+	if err != nil {
+		return false, fmt.Errorf("forget %q: %w", key, err)
+	}
+	return gone, nil
+}
+
+func (s *Store) forget(ctx context.Context, key string) (bool, error) {
+	rowKey, companion := s.prefix+key, s.prefix+companionPrefix+key
+	a, err := s.exec(ctx, idempotent, s.sql.forget, rowKey, companion, rowKey, companion)
+	return a.affected > 0, err
+}
+
+// maxDelete is how many rows one DELETE names. From 200 on, MySQL and MariaDB stop counting the rows of each key
+// (eq_range_index_dive_limit) and may read the whole table instead.
+const maxDelete = 199
+
+// Flush deletes every row whose row key begins with the store's prefix, live or expired, and returns how many there were. Rows of
+// other prefixes and locks are left alone. It returns [ErrNoPrefix] if the store has no prefix.
+//
+// It works in batches; if it is stopped, the rows that are left are untouched. Laravel's flush deletes all of the table, whatever
+// the prefix.
+func (s *Store) Flush(ctx context.Context) (int64, error) {
+	if s.prefix == "" {
+		return 0, ErrNoPrefix
+	}
+	var deleted int64
+	for {
+		keys, err := s.prefixedKeys(ctx, maxDelete)
+		if err != nil || len(keys) == 0 {
+			return deleted, flushed(err)
+		}
+		n, err := s.deletePrefixed(ctx, keys)
+		deleted += n
+		if err != nil {
+			return deleted, flushed(err)
+		}
+	}
+}
+
+func flushed(err error) error {
+	if err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	return nil
+}
+
+// FlushAll deletes every row of the table, whatever its prefix, and returns how many there were. Locks are left alone.
+func (s *Store) FlushAll(ctx context.Context) (int64, error) {
+	a, err := s.exec(ctx, idempotent, s.sql.deleteAll)
+	return a.affected, flushed(err)
+}
+
+func (s *Store) prefixedKeys(ctx context.Context, limit int) ([]any, error) {
+	var keys []any
+	err := s.withPrefix(s.prefix, func(condition string, args []any) error {
+		return s.repeat(ctx, idempotent, func() error {
+			keys = nil
+			return s.read.SelectContext(ctx, &keys, s.text(s.sql.keys)+" WHERE "+condition+fmt.Sprintf(" LIMIT %d", limit), args...)
+		})
+	})
+	return keys, err
+}
+
+// deletePrefixed deletes rows by key and tests the prefix again, because a look-alike of another prefix may have taken a row over
+// since its key was read.
+func (s *Store) deletePrefixed(ctx context.Context, keys []any) (int64, error) {
+	var a answer
+	err := s.withPrefix(s.prefix, func(condition string, args []any) (err error) {
+		statement := s.sql.deleteKeys + "(" + placeholders(len(keys)) + ") AND " + condition
+		a, err = s.exec(ctx, idempotent, statement, slices.Concat(keys, args)...)
+		return err
+	})
+	return a.affected, err
+}
+
+// withPrefix runs a statement with the dialect's condition for a prefix, and again with its other form where the column's character
+// set calls for it.
+func (s *Store) withPrefix(prefix string, run func(condition string, args []any) error) error {
+	err := run(s.dialect.withPrefix(prefix))
+	if err != nil && s.dialect.wrongCharset(err) {
+		err = run(s.dialect.withPrefixAnywhere(prefix))
+	}
+	return err
+}
