@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/store"
+)
+
+// An app is what the commands share: the world, the global flags, and the way from configuration to an open store.
+type app struct {
+	environment
+	started bool // the command line was understood
+	flags   struct {
+		database, prefix, table, lockTable, envFile, configFile, output, logLevel string
+	}
+	changed func(flag string) bool
+	loaded  *config.Config
+}
+
+func (a *app) checkOutput() error {
+	if a.flags.output != "text" && a.flags.output != "json" {
+		return usagef("--output %q: want text or json", a.flags.output)
+	}
+	return nil
+}
+
+func (a *app) json() bool { return a.flags.output == "json" }
+
+// config finds the settings, once, and prints what there is to remark on them.
+func (a *app) config() (*config.Config, error) {
+	if a.loaded != nil {
+		return a.loaded, nil
+	}
+	given := func(flag string, value *string) *string {
+		if a.changed(flag) {
+			return value
+		}
+		return nil
+	}
+	cfg, err := config.Load(config.Flags{
+		Database:   given("database", &a.flags.database),
+		Prefix:     given("prefix", &a.flags.prefix),
+		Table:      given("table", &a.flags.table),
+		LockTable:  given("lock-table", &a.flags.lockTable),
+		EnvFile:    given("env-file", &a.flags.envFile),
+		ConfigFile: given("config", &a.flags.configFile),
+		LogLevel:   given("log-level", &a.flags.logLevel),
+	}, a.lookupEnv, a.dir)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	for _, notice := range cfg.Notices {
+		a.sayf("%s", notice)
+	}
+	a.loaded = cfg
+	return cfg, nil
+}
+
+// withStore opens the configured store, without connecting yet, and closes it after use.
+func (a *app) withStore(ctx context.Context, use func(context.Context, *store.Store) error) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	return a.withStoreAt(ctx, cfg.Database.Value, use)
+}
+
+// withStoreAt is withStore for a variation of the configured address.
+func (a *app) withStoreAt(ctx context.Context, address string, use func(context.Context, *store.Store) error) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(address,
+		store.WithPrefix(cfg.Prefix.Value), store.WithTable(cfg.Table.Value), store.WithLockTable(cfg.LockTable.Value))
+	if err != nil {
+		return usagef("%s: %w", cfg.Database.Source, err)
+	}
+	defer func() { _ = s.Close() }() // nothing is left to write
+	return use(ctx, s)
+}
+
+func (a *app) logger() *slog.Logger {
+	var level slog.Level
+	if a.loaded != nil {
+		_ = level.UnmarshalText([]byte(a.loaded.LogLevel.Value)) // config has checked it
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// sayf prints a line for the person at the terminal, to standard error.
+func (a *app) sayf(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.stderr, "larder: "+format+"\n", args...)
+}
+
+// println prints a line of the result.
+func (a *app) println(line string) error {
+	_, err := fmt.Fprintln(a.stdout, line)
+	return err
+}
+
+// printJSON prints a value as one line of JSON.
+func (a *app) printJSON(value any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	return e.Encode(value)
+}
+
+// onTerminal reports whether a person reads the results as they come.
+func (a *app) onTerminal() bool {
+	f, ok := a.stdout.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// readAll returns an argument's value: all of standard input for "-".
+func (a *app) readAll(argument string) (string, error) {
+	if argument != "-" {
+		return argument, nil
+	}
+	text, err := io.ReadAll(a.stdin)
+	if err != nil {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	return string(text), nil
+}
+
+// ttlFlag is a time to live on the command line: seconds, or a duration such as 10m.
+type ttlFlag time.Duration
+
+func (t *ttlFlag) String() string {
+	if *t == 0 {
+		return ""
+	}
+	return time.Duration(*t).String()
+}
+
+func (t *ttlFlag) Type() string { return "ttl" }
+
+func (t *ttlFlag) Set(text string) error {
+	ttl, err := parseTTL(text)
+	*t = ttlFlag(ttl)
+	return err
+}
+
+func parseTTL(text string) (time.Duration, error) {
+	ttl, err := time.ParseDuration(text)
+	if seconds, numeric := strconv.ParseInt(text, 10, 64); numeric == nil && seconds < int64(store.ForeverTTL/time.Second)*10 {
+		ttl, err = time.Duration(seconds)*time.Second, nil
+	}
+	if err != nil || ttl <= 0 {
+		return 0, fmt.Errorf("want seconds or a duration, more than 0, such as 600, 10m or 2h30m")
+	}
+	return ttl, nil
+}
+
+// printable makes a key fit for a line on a terminal: a key can hold anything.
+func printable(key string) string {
+	quoted := strconv.Quote(key)
+	if inner := quoted[1 : len(quoted)-1]; inner != key && strings.ReplaceAll(strings.ReplaceAll(inner, `\"`, `"`), `\\`, `\`) != key {
+		return quoted
+	}
+	return key
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/larder-cache/larder/store"
+)
+
+func newForgetCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget KEY...",
+		Short: "Delete the rows of the KEYs",
+		Long: `Delete the rows of the KEYs, live or expired, and the rows in which Laravel's Cache::flexible keeps their times.
+
+Exit status 1 if a KEY had no row; the others are deleted nevertheless.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
+				var missing []error
+				for _, key := range args {
+					gone, err := s.Forget(ctx, key)
+					if err != nil {
+						return err
+					}
+					if !gone {
+						missing = append(missing, nof("forget %q: it has no row", key))
+					}
+				}
+				return errors.Join(missing...)
+			})
+		},
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/larder-cache/larder/store"
+	"github.com/larder-cache/larder/store/php"
+)
+
+func newGetCmd(a *app) *cobra.Command {
+	var raw bool
+	cmd := &cobra.Command{
+		Use:   "get KEY",
+		Short: "Print the value of KEY",
+		Long: `Print the value of KEY: a string as it is, anything else as JSON. A string is followed by a new line
+on a terminal only, so that a file or a pipe gets exactly its bytes.
+
+Exit status 1 if there is no live row.`,
+		Example: "  larder get dingding_access_token\n  larder get settings -o json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
+				item, err := s.Item(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return a.printItem(item, raw)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&raw, "raw", false, "print the stored bytes, PHP's serialization")
+	return cmd
+}
+
+func newPullCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "pull KEY",
+		Short: "Print the value of KEY as get does, and forget it",
+		Long: `Print the value of KEY as get does, and forget it. Of several pulls at once, one gets the value.
+
+Exit status 1 if there is no live row.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
+				item, err := s.Item(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				var value php.Value
+				if err := s.Pull(ctx, args[0], &value); err != nil {
+					return err
+				}
+				if item.Raw, err = php.Encode(value); err != nil {
+					return err
+				}
+				return a.printItem(item, false)
+			})
+		},
+	}
+}
+
+// An itemView is a row with its value, as -o json prints it.
+type itemView struct {
+	Key        string          `json:"key"`
+	Value      json.RawMessage `json:"value"`
+	Type       string          `json:"type"`
+	Expiration int64           `json:"expiration"` // Unix seconds
+	TTL        int64           `json:"ttl"`        // seconds
+}
+
+func (a *app) printItem(item store.Item, raw bool) error {
+	if raw {
+		_, err := a.stdout.Write(item.Raw)
+		return err
+	}
+	var value php.Value
+	if err := item.Decode(&value); err != nil {
+		return err
+	}
+	text, err := php.JSON(value)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(itemView{
+			Key: item.Key, Value: text, Type: php.TypeName(item.Raw), Expiration: item.Expiration, TTL: int64(item.TTL / time.Second),
+		})
+	}
+	if s, ok := value.(php.String); ok {
+		text = []byte(s)
+		if !a.onTerminal() {
+			_, err = a.stdout.Write(text)
+			return err
+		}
+	}
+	return a.println(string(text))
+}

@@ -1,0 +1,39 @@
+// Command larder looks after Laravel's database cache table: it creates or adopts it, reads and writes its rows, and keeps access
+// tokens in it fresh. See the README, or "larder help".
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], environment{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, dir: ".",
+	})
+	stop()
+	os.Exit(code)
+}
+
+// An environment is all that a run of the command shares with the world, so that tests can give it another one.
+type environment struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	lookupEnv      func(string) (string, bool)
+	dir            string // where larder.yaml, .env and larder.db are looked for
+}
+
+// run executes one command line and returns its exit status.
+func run(ctx context.Context, args []string, env environment) int {
+	a := &app{environment: env}
+	root := newRootCmd(a)
+	root.SetArgs(args)
+	root.SetIn(env.stdin)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	return a.report(root.ExecuteContextC(ctx))
+}

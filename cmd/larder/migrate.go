@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/larder-cache/larder/migrations"
+	"github.com/larder-cache/larder/store"
+)
+
+func newMigrateCmd(a *app) *cobra.Command {
+	var dryRun bool
+	up := func(cmd *cobra.Command, _ []string) error {
+		return a.withMigrator(cmd.Context(), func(ctx context.Context, m *migrations.Migrator) error {
+			if dryRun {
+				plan, err := m.Plan(ctx)
+				return a.printResult(plan, err)
+			}
+			report, err := m.Up(ctx)
+			return a.printResult(report, err)
+		})
+	}
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Create the cache tables, or adopt and upgrade those that Laravel made",
+		Long: `Create the cache tables, or adopt and upgrade those that any Laravel from 5.5 to 13 made. No row is lost.
+
+It may run on every server at once: one of them works, the others wait and find it done. A table that
+is none of Laravel's is refused, with its differences.`,
+		Example: "  larder migrate\n  larder migrate --dry-run > migrate.sql\n  larder migrate status",
+		Args:    knownCommand,
+		RunE:    up,
+	}
+	cmd.PersistentFlags().BoolVar(&dryRun, "dry-run", false, "print the SQL that would run, and change nothing")
+
+	var yes bool
+	down := &cobra.Command{
+		Use:   "down",
+		Short: "Drop the tables that larder created, and forget those that it adopted",
+		Long: `Drop the tables that larder created, with every row in them, which must be confirmed with --yes. Tables
+that larder adopted are left as they are.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withMigrator(cmd.Context(), func(ctx context.Context, m *migrations.Migrator) error {
+				if dryRun {
+					plan, err := m.PlanDown(ctx)
+					return a.printResult(plan, err)
+				}
+				var opts []migrations.DownOption
+				if yes {
+					opts = append(opts, migrations.DropTables())
+				}
+				report, err := m.Down(ctx, opts...)
+				return a.printResult(report, err)
+			})
+		},
+	}
+	down.Flags().BoolVar(&yes, "yes", false, "do drop tables, with every row in them")
+
+	cmd.AddCommand(
+		&cobra.Command{Use: "up", Short: "The same as migrate alone", Args: cobra.NoArgs, RunE: up},
+		down,
+		&cobra.Command{
+			Use:   "status",
+			Short: "Tell what the tables are like, and what migrate would do",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return a.withMigrator(cmd.Context(), func(ctx context.Context, m *migrations.Migrator) error {
+					status, err := m.Status(ctx)
+					return a.printResult(status, err)
+				})
+			},
+		},
+	)
+	return cmd
+}
+
+func (a *app) withMigrator(ctx context.Context, use func(context.Context, *migrations.Migrator) error) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	return a.withStoreAt(ctx, patient(cfg.Database.Value), func(ctx context.Context, s *store.Store) error {
+		m, err := migrations.New(s.DB().DB, migrations.Engine(s.DB().DriverName()),
+			migrations.WithTable(cfg.Table.Value), migrations.WithLockTable(cfg.LockTable.Value), migrations.WithLogger(a.logger()))
+		if err != nil {
+			return usageError{err}
+		}
+		return use(ctx, m)
+	})
+}
+
+// patient lets a statement take as long as it takes: changing a table of millions of rows takes longer than any answer that the
+// other commands wait for.
+func patient(database string) string {
+	if strings.HasPrefix(database, "sqlite:") || strings.Contains(database, "readTimeout=") {
+		return database
+	}
+	separator := "?"
+	if strings.Contains(database, "?") {
+		separator = "&"
+	}
+	return database + separator + "readTimeout=24h"
+}
+
+// printResult prints what a library returned, as its own text or as JSON.
+func (a *app) printResult(result fmt.Stringer, err error) error {
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(result)
+	}
+	_, err = fmt.Fprint(a.stdout, result)
+	return err
+}

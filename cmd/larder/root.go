@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "larder",
+		Short: "Look after Laravel's database cache table",
+		Long: `larder keeps small things fresh in one shared place: Laravel's own database cache table.
+
+It creates or adopts the table, reads and writes its rows exactly as Laravel does, and keeps
+access tokens in it for all servers.
+
+Without configuration it works on an embedded database, larder.db in this folder. It finds its
+settings in flags, LARDER_* variables, larder.yaml, and Laravel's own .env, in this order.
+
+Exit status: 0 yes, or done; 1 the answer is no (key missing, not stored, held);
+2 the command line or configuration is wrong; 3 it could not be done (database, network, vendor).`,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2, // edits, as cobra has it for its own errors
+		SilenceUsage:               true,
+		Args:                       knownCommand,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.flags.database, "database", "", "database `URL`: mysql://user:password@host:3306/db, mariadb://..., sqlite:path")
+	flags.StringVar(&a.flags.prefix, "prefix", "", "what stands before every key in the table (Laravel's CACHE_PREFIX)")
+	flags.StringVar(&a.flags.table, "table", "cache", "the cache `table`")
+	flags.StringVar(&a.flags.lockTable, "lock-table", "cache_locks", "the lock `table`")
+	flags.StringVar(&a.flags.envFile, "env-file", ".env", "Laravel's environment `file`; must exist if given")
+	flags.StringVar(&a.flags.configFile, "config", "larder.yaml", "larder's own configuration `file`; must exist if given")
+	flags.StringVarP(&a.flags.output, "output", "o", "text", "how to print results: text or json")
+	flags.StringVar(&a.flags.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error")
+	a.changed = func(name string) bool { return flags.Changed(name) }
+
+	root.AddCommand(
+		newMigrateCmd(a),
+		newGetCmd(a), newPutCmd(a), newAddCmd(a), newHasCmd(a), newPullCmd(a), newTouchCmd(a), newForgetCmd(a),
+		newIncrementCmd(a), newDecrementCmd(a), newListCmd(a),
+		newTokenCmd(a),
+		newDemoCmd(a), newVersionCmd(a),
+	)
+	a.markStart(root)
+	return root
+}
+
+// knownCommand refuses a command that does not exist, and names those that are spelt alike.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+	if alike := cmd.SuggestionsFor(args[0]); len(alike) > 0 {
+		err = fmt.Errorf("%w: did you mean %s?", err, strings.Join(alike, " or "))
+	}
+	return err
+}
+
+// markStart makes every command note that it runs: errors before that are about the command line.
+func (a *app) markStart(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			a.started = true
+			if err := a.checkOutput(); err != nil {
+				return err
+			}
+			return run(cmd, args)
+		}
+	}
+	for _, child := range cmd.Commands() {
+		a.markStart(child)
+	}
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/tokens"
+	"github.com/larder-cache/larder/store"
+)
+
+func newTokenCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Get and list the access tokens that are configured",
+		Long: `Get and list the access tokens that are configured.
+
+CORP_ID and CORP_SECRET (or DINGTALK_APP_KEY and DINGTALK_APP_SECRET) configure dingding_access_token
+by themselves; larder.yaml has room for more.`,
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newTokenGetCmd(a), newTokenListCmd(a))
+	return cmd
+}
+
+func newTokenGetCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "get NAME",
+		Short: "Print a token: the row's, or a new one if there is none",
+		Long: `Print a token: the row's, or, if there is no live row, a new one, which is stored for everybody.
+However many processes ask at once, the vendor is asked once.
+
+With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of the row.`,
+		Example: "  curl \"https://oapi.dingtalk.com/...?access_token=$(larder token get dingding_access_token)\"",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, f *fetcher.Fetcher) error {
+				r, err := f.Get(ctx)
+				if err != nil {
+					return err
+				}
+				if a.json() {
+					return a.printJSON(tokenView{AccessToken: r.Token.Value, ExpiresIn: int64(r.Token.ExpiresIn / time.Second)})
+				}
+				return a.println(r.Token.Value)
+			})
+		},
+	}
+}
+
+// A tokenView is a token as -o json prints it.
+type tokenView struct {
+	AccessToken string `json:"access_token"`
+	ExpiresIn   int64  `json:"expires_in"` // seconds
+}
+
+func (a *app) withToken(ctx context.Context, name string, use func(context.Context, *fetcher.Fetcher) error) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	t, ok := cfg.Token(name)
+	if !ok {
+		return usageError{unknownToken(cfg, name)}
+	}
+	return a.withStore(ctx, func(ctx context.Context, s *store.Store) error {
+		f, err := tokens.NewFetcher(s, t)
+		if err != nil {
+			return usageError{err}
+		}
+		return use(ctx, f)
+	})
+}
+
+func unknownToken(cfg *config.Config, name string) error {
+	if len(cfg.Tokens) == 0 {
+		return fmt.Errorf("token %q is not configured, and no other is: set CORP_ID and CORP_SECRET for dingding_access_token, "+
+			"or list tokens in larder.yaml", name)
+	}
+	var names []string
+	for _, t := range cfg.Tokens {
+		names = append(names, t.Key)
+	}
+	return fmt.Errorf("token %q is not configured; configured are: %s", name, strings.Join(names, ", "))
+}
+
+func newTokenListCmd(a *app) *cobra.Command {
+	var reveal bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the tokens that are configured, and the state of their rows",
+		Long: `List the tokens that are configured, and the state of their rows. Nothing is fetched.
+
+With -o json each token is one line: {"name","source","state","token","expiration","ttl"}; state is
+live, missing or corrupt.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
+				return a.listTokens(ctx, s, reveal)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&reveal, "reveal", false, "show whole tokens, not only their first 4 characters")
+	return cmd
+}
+
+// A tokenRowView is a configured token and its row, as -o json prints it.
+type tokenRowView struct {
+	Name       string `json:"name"`
+	Source     string `json:"source"`
+	State      string `json:"state"`      // live, missing or corrupt
+	Token      string `json:"token"`      // masked, unless it is to be revealed
+	Expiration int64  `json:"expiration"` // Unix seconds; 0 if missing
+	TTL        int64  `json:"ttl"`        // seconds; 0 if missing
+}
+
+func (a *app) listTokens(ctx context.Context, s *store.Store, reveal bool) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	if len(cfg.Tokens) == 0 {
+		a.sayf("no tokens are configured: set CORP_ID and CORP_SECRET for dingding_access_token, or list tokens in larder.yaml")
+	}
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	for i, t := range cfg.Tokens {
+		v, err := viewToken(ctx, s, t, reveal)
+		if err != nil {
+			return err
+		}
+		if a.json() {
+			if err := a.printJSON(v); err != nil {
+				return err
+			}
+			continue
+		}
+		if i == 0 {
+			_, _ = fmt.Fprintln(table, "NAME\tSOURCE\tSTATE\tTOKEN\tEXPIRES")
+		}
+		when := "-"
+		if v.TTL > 0 {
+			when = expires(time.Duration(v.TTL) * time.Second)
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", printable(v.Name), v.Source, v.State, v.Token, when)
+	}
+	return table.Flush()
+}
+
+func viewToken(ctx context.Context, s *store.Store, t config.Token, reveal bool) (tokenRowView, error) {
+	v := tokenRowView{Name: t.Key, Source: t.Source, State: "missing"}
+	item, err := s.Item(ctx, t.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		return v, nil
+	}
+	if err != nil {
+		return v, err
+	}
+	v.Expiration, v.TTL = item.Expiration, int64(item.TTL/time.Second)
+	token, ok := fetcher.TokenOf(item)
+	if !ok {
+		v.State = "corrupt"
+		return v, nil
+	}
+	v.State, v.Token = "live", fetcher.Mask(token.Value)
+	if reveal {
+		v.Token = token.Value
+	}
+	return v, nil
+}
