@@ -22,7 +22,7 @@ type source struct {
 
 // sources are the ones of this version, by name.
 var sources = map[string]source{
-	"dingtalk": {required: []string{"app_key", "app_secret"}, apis: []string{"gettoken", "v1.0"}, life: 2 * time.Hour},
+	"dingtalk": {required: []string{"app_key", "app_secret"}, apis: []string{"gettoken", "gettoken_app", "v1.0"}, life: 2 * time.Hour},
 }
 
 // plannedSources are names that the documentation knows; those that sources lacks get an error of their own.
@@ -225,6 +225,7 @@ func (l *loader) environmentToken() (Token, bool) {
 		if corpSet && (corp.AppKey != own.AppKey || corp.AppSecret != own.AppSecret) {
 			l.noticef("token %q: DINGTALK_APP_KEY and DINGTALK_APP_SECRET are used; CORP_ID and CORP_SECRET differ and are ignored", environmentKey)
 		}
+		own.API = "gettoken_app" // the names of the parameters that an app's key and secret go by
 		return own, true
 	case ownErr != nil:
 		l.errs = append(l.errs, ownErr)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -66,7 +67,11 @@ func TestLoad_TokenOfTheEnvironment(t *testing.T) {
 			}
 			c, _ := setup{files: files}.must(t)
 			got, ok := c.Token("dingding_access_token")
-			if ok != (tt.appKey != "") || got.AppKey != tt.appKey || got.At != tt.at || ok && (got.Source != "dingtalk" || got.API != "gettoken") {
+			api := "gettoken"
+			if strings.Contains(tt.at, "DINGTALK_APP_KEY") {
+				api = "gettoken_app"
+			}
+			if ok != (tt.appKey != "") || got.AppKey != tt.appKey || got.At != tt.at || ok && (got.Source != "dingtalk" || got.API != api) {
 				t.Errorf("got %+v, %v", got, ok)
 			}
 			if (tt.notice == "") != (len(c.Notices) == 0) || !hasNotice(c, tt.notice) {

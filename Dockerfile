@@ -1,0 +1,13 @@
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /larder ./cmd/larder
+
+# Certificates for the vendors' APIs, a user that is not root, and nothing else.
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /larder /usr/local/bin/larder
+WORKDIR /data
+ENTRYPOINT ["/usr/local/bin/larder"]
+CMD ["help"]

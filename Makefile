@@ -1,0 +1,45 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# Pinned, so that a lint run means the same today and next year.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## See the main job at work: embedded SQLite, a fake DingTalk, nothing to configure
+	@go run ./cmd/larder demo
+
+.PHONY: test
+test: test-deps ## Run all tests with the race detector, on real servers (installs what they need on Debian)
+	go test -race -timeout 20m ./...
+
+.PHONY: test-deps
+test-deps: ## Install what the tests start: MariaDB, PHP with Laravel, a C compiler
+	@scripts/test-deps.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz the codec of PHP's format for a minute a target, from the corpus in the repository
+	go test ./store/php -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME)
+	go test ./store/php -run '^$$' -fuzz '^FuzzRoundTrip$$' -fuzztime $(FUZZTIME)
+
+FUZZTIME ?= 60s
+
+.PHONY: lint
+lint: ## Check formatting, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+.PHONY: bench
+bench: ## Run the benchmarks, each beside its reference
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: build
+build: ## Build the static binary bin/larder
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/larder ./cmd/larder
