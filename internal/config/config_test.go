@@ -189,7 +189,7 @@ func TestLoad_EnvFileIsChosenAsLaravelDoes(t *testing.T) {
 			}
 		})
 	}
-	c, dir := setup{}.must(t)
+	_, dir := setup{}.must(t)
 	if err := os.WriteFile(filepath.Join(dir, "abs.env"), []byte("LARDER_TABLE=abs"), 0o600); err != nil {
 		t.Fatal(err)
 	}

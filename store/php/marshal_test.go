@@ -21,7 +21,7 @@ type account struct {
 	Meta    map[string]any    `php:"meta,omitempty"`
 	Parent  *account          `php:"parent,omitempty"`
 	Secret  string            `php:"-"`
-	private string            //nolint:unused // to show that it is left out
+	private string            //lint:ignore U1000 to show that it is left out
 	Numbers map[int8]float64  `php:"5"`
 	Hidden  bool              // hides that of embedded
 	Any     any               `php:",omitempty"`
