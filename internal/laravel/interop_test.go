@@ -89,12 +89,18 @@ var phpValues = []string{
 	"Illuminate\\Support\\Carbon::parse('2024-01-02 03:04:05.678901', 'UTC')", "collect([1, 'two', ['three' => 3]])",
 	"new SplObjectStorage", "(function () { $a = [1]; $a[1] = &$a[0]; return $a; })()", "(function () { $o = new stdClass; return [$o, $o]; })()",
 	"(function () { $o = new stdClass; $o->self = $o; return $o; })()", "new Illuminate\\Support\\Fluent(['name' => 'x'])",
-	"Suit::Hearts", "[Suit::Hearts, Suit::Spades, Suit::Hearts]", "new Point(1, 2)", "new Magic",
+	"Suit::Hearts", "[Suit::Hearts, Suit::Spades, Suit::Hearts]", "new Point(1, 2)", "new Magic", "new Child", "new Sleeper", "new OldStyle", "[new OldStyle, new Point(1, 2)]",
 }
 
 const phpClasses = `
 enum Suit: string { case Hearts = 'H'; case Spades = 'S'; }
 class Point { public $tag = 'p'; protected $x; private $y; function __construct($x, $y) { $this->x = $x; $this->y = $y; } }
+class Child extends Point { private $y = 'own'; protected $more = [1]; function __construct() { parent::__construct(1.5, null); } }
+class Sleeper { public $kept = 1; public $dropped = 2; function __sleep() { return ['kept']; } }
+class OldStyle implements Serializable {
+    function serialize() { return "raw {bytes};\\0"; }
+    function unserialize($data) {}
+}
 class Magic { function __serialize(): array { return ['a' => 1, 5 => 'five']; } function __unserialize(array $data): void {} }
 `
 
