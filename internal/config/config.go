@@ -148,12 +148,15 @@ func Load(flags Flags, lookupEnv func(string) (string, bool), dir string) (*Conf
 	}
 	c.Database = l.setting("database", flags.Database, l.laravelDatabase, l.defaultDatabase)
 	c.Prefix = l.setting("prefix", flags.Prefix, l.laravelPrefix, constant(""))
+	if c.Prefix.Source == fromDefault && c.Database.Source != fromDefault && !strings.HasPrefix(c.Database.Value, "sqlite:") {
+		l.noticef("no cache prefix is configured, so keys are stored as they are: Laravel finds them only if its prefix is empty too; set LARDER_PREFIX or --prefix")
+	}
 	c.Table = l.setting("table", flags.Table, l.laravelTable("DB_CACHE_TABLE", "cache"), constant("cache"))
 	c.LockTable = l.setting("lock_table", flags.LockTable, l.laravelTable("DB_CACHE_LOCK_TABLE", "cache_locks"), constant("cache_locks"))
 	c.Listen = l.setting("listen", flags.Listen, nil, constant("127.0.0.1:8420"))
 	c.LogLevel = l.setting("log_level", flags.LogLevel, nil, constant("info"))
 	if c.Table.Value != "" && c.Table.Value == c.LockTable.Value {
-		l.failf("%s: the lock table (%s) has the cache table's name %q; give it another, such as cache_locks", c.Table.Source, c.LockTable.Source, c.Table.Value)
+		l.failf("the cache table (%s) and the lock table (%s) are both named %q; give them two names", c.Table.Source, c.LockTable.Source, c.Table.Value)
 	}
 	c.APIKeys = l.apiKeys()
 	c.Tokens = l.tokens()
@@ -214,8 +217,11 @@ func (l *loader) setting(name string, flag *string, laravel func() (Setting, boo
 	return otherwise()
 }
 
+// fromDefault is the Source of a default.
+const fromDefault = "default"
+
 func constant(value string) func() Setting {
-	return func() Setting { return Setting{value, "default"} }
+	return func() Setting { return Setting{value, fromDefault} }
 }
 
 // embedded is the file of the database that is used if nothing names another.
@@ -224,7 +230,7 @@ const embedded = "larder.db"
 func (l *loader) defaultDatabase() Setting {
 	url := "sqlite:" + filepath.Join(l.dir, embedded)
 	l.noticef("no database is configured: using the embedded one, %s; for another give --database, LARDER_DATABASE, database in larder.yaml, or Laravel's DB_ settings in .env", url)
-	return Setting{url, "default"}
+	return Setting{url, fromDefault}
 }
 
 // apiKeys are those of larder.yaml; LARDER_API_KEY replaces its api_key and joins its api_keys.

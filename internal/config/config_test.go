@@ -152,7 +152,7 @@ func TestLoad_RefusesImpossibleFlagsAndVariables(t *testing.T) {
 		{setup{flags: Flags{Table: s("a b")}}, `--table: "a b" is not a table's name; want letters`},
 		{setup{flags: Flags{Table: s(long)}}, "--table: \"" + long[:40] + "…\" is not a table's name"},
 		{setup{env: map[string]string{"LARDER_LOCK_TABLE": "a`b"}}, "LARDER_LOCK_TABLE: \"a`b\" is not a table's name"},
-		{setup{flags: Flags{LockTable: s("cache")}}, `has the cache table's name "cache"`},
+		{setup{flags: Flags{LockTable: s("cache")}}, `are both named "cache"`},
 		{setup{flags: Flags{Prefix: s("\xff")}}, "--prefix: the prefix is not UTF-8"},
 		{setup{flags: Flags{Prefix: s(strings.Repeat("é", 255))}}, "--prefix: the prefix leaves no room for a key"},
 		{setup{flags: Flags{Listen: s("8420")}}, `--listen: "8420" is not an address to listen on; want host:port`},

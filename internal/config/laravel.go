@@ -15,10 +15,9 @@ import (
 	"github.com/larder-cache/larder/internal/dotenv"
 )
 
-// connectionVariables are those of Laravel's config/database.php. If one of them is set and not blank, there are Laravel settings.
-var connectionVariables = []string{
-	"DB_CONNECTION", "DB_URL", "DATABASE_URL", "DB_HOST", "DB_PORT", "DB_DATABASE", "DB_USERNAME", "DB_PASSWORD", "DB_SOCKET",
-}
+// connectionVariables are those of Laravel's config/database.php that say where the database is. If one of them is set and not blank,
+// there are Laravel settings. A user, a password or a port alone, which may be there for other programs, is sent nowhere.
+var connectionVariables = []string{"DB_CONNECTION", "DB_URL", "DATABASE_URL", "DB_HOST", "DB_DATABASE", "DB_SOCKET"}
 
 // hasLaravel tells whether there are Laravel settings for a database.
 func (l *loader) hasLaravel() bool {

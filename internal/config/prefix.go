@@ -17,7 +17,8 @@ type formula struct {
 	separator, suffix string
 	appName           string // what stands for an APP_NAME that is not set
 	literal           bool   // the prefix is the suffix alone
-	source, why       string // where the formula was found, and the words for it
+	source            string // where the formula was found
+	guess             string // which Laravel's it is taken to be, if that is not certain
 }
 
 // The formulas of Laravel's own config/cache.php. The versions are those of the laravel/laravel skeleton; laravel/framework supplies
@@ -51,7 +52,6 @@ func (l *loader) laravelPrefix() (Setting, bool) {
 		return Setting{}, true
 	}
 	s := Setting{f.suffix, f.source}
-	how := "a literal"
 	if !f.literal {
 		v, at := l.env.laravel("APP_NAME")
 		s.Source = "APP_NAME, which is not set"
@@ -63,12 +63,13 @@ func (l *loader) laravelPrefix() (Setting, bool) {
 			l.failf("%s: cannot tell how Laravel spells this name in the cache prefix; set CACHE_PREFIX or --prefix to the prefix (%s)", s.Source, artisan)
 		}
 		s.Value = name + f.suffix
-		how = fmt.Sprintf("derived from %s by Str::slug with %q and the suffix %q", s.Source, f.separator, f.suffix)
 	}
 	if msg := checkPrefix(s.Value); msg != "" {
 		l.failf("%s: %s", s.Source, msg)
 	}
-	l.noticef("cache prefix %s is %s, %s; set CACHE_PREFIX or --prefix to be sure", quote(s.Value), how, f.why)
+	if f.guess != "" {
+		l.noticef("the cache prefix is taken to be %s, from %s, as in %s; set CACHE_PREFIX or --prefix to be sure", quote(s.Value), s.Source, f.guess)
+	}
 	return s, true
 }
 
@@ -81,7 +82,7 @@ func findFormula(root string) (formula, error) {
 		if !ok {
 			return f, fmt.Errorf("%s: cannot tell the cache prefix from this file; set CACHE_PREFIX or --prefix to it (%s)", path, artisan)
 		}
-		f.source, f.why = "config/cache.php", "as config/cache.php says"
+		f.source = "config/cache.php"
 		return f, nil
 	}
 	major, minor, version, ok := frameworkVersion(filepath.Join(root, "composer.lock"))
@@ -96,9 +97,9 @@ func findFormula(root string) (formula, error) {
 	default:
 		f = since50
 	}
-	f.why = "as the newest Laravel does (found neither config/cache.php nor composer.lock)"
+	f.guess = "the newest Laravel (there is neither config/cache.php nor composer.lock)"
 	if ok {
-		f.source, f.why = "composer.lock", fmt.Sprintf("as laravel/framework %s of composer.lock does", version)
+		f.source, f.guess = "composer.lock", fmt.Sprintf("laravel/framework %s of composer.lock", version)
 	}
 	return f, nil
 }
