@@ -2,7 +2,8 @@
 //
 // Any number of processes share the row. Whoever finds it missing or expired takes a lock that only one process of the fleet
 // can hold, looks again, fetches the token, stores it and releases the lock; the others wait for the row to appear. So a cold
-// start or an expiry costs one fetch, however many processes and goroutines ask.
+// start or an expiry costs one fetch, however many processes and goroutines ask. As long as somebody asks now and then, it does
+// not come to an expiry: see [WithRefreshAhead].
 //
 // # The row
 //
@@ -22,8 +23,8 @@
 // # Errors
 //
 // What the vendor or the way to it did wrong is a [*SourceError]; nothing was stored then. The database's errors are the store's.
-// After either, the lock is released. A failure is not remembered: the next call asks the vendor again, though never two
-// processes at once. While the database cannot be read or locked, nothing is fetched: without the shared row every process
+// After either, the lock is released. A failure is not remembered, but for a pause before the next refresh ahead: the next call
+// asks the vendor again, though never two processes at once. While the database cannot be read or locked, nothing is fetched: without the shared row every process
 // would ask the vendor by itself, and vendors block who asks too often.
 package fetcher
 
@@ -33,6 +34,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -70,6 +72,10 @@ type Fetcher struct {
 	source Source
 	config config
 	flight singleflight.Group
+
+	refreshing  atomic.Bool               // a goroutine of this process refreshes ahead
+	pausedUntil atomic.Pointer[time.Time] // after a failure
+	lastLife    atomic.Int64              // of the row that was last fetched, in nanoseconds; 0: not known
 }
 
 // New returns a fetcher of the token in key, which it fetches from source when the row is missing. Processes that share the row
@@ -95,6 +101,9 @@ func New(store Store, key string, source Source, opts ...Option) (*Fetcher, erro
 func LockName(key string) string { return "larder:fetch:" + key }
 
 // Token returns a token that can be used now: the row's, or else a new one.
+//
+// If the row lives for no longer than [WithRefreshAhead], the first caller of the fleet fetches the next token, and gets the old one if
+// that fails; all others get the old one meanwhile, without waiting.
 //
 // It waits as long as ctx allows. The end of one caller's ctx does not concern the others: what they wait for goes on, even if
 // nobody is left, for no longer than the wait and the lock's TTL together, and its result is stored. The errors are those of
@@ -124,6 +133,9 @@ func (f *Fetcher) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.Strin
 
 func (f *Fetcher) get(ctx context.Context) (Result, error) {
 	token, err := f.read(ctx)
+	if err == nil && token.ExpiresIn <= f.ahead() {
+		return f.refresh(ctx, token), nil
+	}
 	if !errors.Is(err, errNoToken) {
 		return Result{Token: token, Origin: FromRow}, err
 	}
@@ -155,7 +167,7 @@ func (f *Fetcher) fill(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 		if held {
-			result, err := f.fillLocked(ctx, lock)
+			result, err := f.fillLocked(ctx, lock, 0)
 			if !errors.Is(err, errLockLost) {
 				return result, err
 			}
@@ -174,11 +186,12 @@ func (f *Fetcher) fill(ctx context.Context) (Result, error) {
 // errLockLost says that the lock ended before the fetched token could be stored.
 var errLockLost = errors.New("lock lost")
 
-// fillLocked looks at the row again, because it may have been filled while the lock was being taken, and fetches if not.
-func (f *Fetcher) fillLocked(ctx context.Context, lock *store.Lock) (Result, error) {
+// fillLocked looks at the row again, because it may have been filled while the lock was being taken, and fetches if it has no token
+// or one that lives for no longer than enough.
+func (f *Fetcher) fillLocked(ctx context.Context, lock *store.Lock, enough time.Duration) (Result, error) {
 	defer release(ctx, lock)
 	token, err := f.read(ctx)
-	if !errors.Is(err, errNoToken) {
+	if err == nil && token.ExpiresIn > enough || err != nil && !errors.Is(err, errNoToken) {
 		return Result{Token: token, Origin: FromRow}, err
 	}
 	token, err = f.fetch(ctx)
@@ -193,7 +206,62 @@ func (f *Fetcher) fillLocked(ctx context.Context, lock *store.Lock) (Result, err
 		// A successor fetches, or has: its token is the newer one, and with some vendors the only one that still works.
 		return Result{}, errLockLost
 	}
+	f.lastLife.Store(int64(token.ExpiresIn))
 	return Result{Token: token, Origin: FromSource}, nil
+}
+
+// ahead returns how long before the row expires to fetch the next token. A vendor whose tokens live shorter than that would be asked
+// by every call.
+func (f *Fetcher) ahead() time.Duration {
+	if life := time.Duration(f.lastLife.Load()); life > 0 {
+		return min(f.config.refreshAhead, life/2)
+	}
+	return f.config.refreshAhead
+}
+
+// afterFailure is how long a fetcher that could not refresh ahead hands out the old token before it tries again.
+const afterFailure = 30 * time.Second
+
+// refresh replaces a token that will soon expire and returns the new one; or the old one, if another process or goroutine is at it
+// already, if it fails, or if ctx ends first.
+func (f *Fetcher) refresh(ctx context.Context, old Token) Result {
+	result := Result{Token: old, Origin: FromRow}
+	if until := f.pausedUntil.Load(); until != nil && time.Now().Before(*until) || !f.refreshing.CompareAndSwap(false, true) {
+		return result
+	}
+	refreshed := make(chan Result, 1)
+	go func() {
+		defer f.refreshing.Store(false)
+		next, err := f.refreshLocked(context.WithoutCancel(ctx))
+		if err != nil {
+			until := time.Now().Add(afterFailure)
+			f.pausedUntil.Store(&until)
+			next = result
+		}
+		refreshed <- next
+	}()
+	select {
+	case result = <-refreshed:
+	case <-ctx.Done():
+	}
+	return result
+}
+
+// errHeld says that another process holds the lock.
+var errHeld = errors.New("lock held")
+
+func (f *Fetcher) refreshLocked(ctx context.Context) (Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.config.lockTTL)
+	defer cancel()
+	lock := f.store.Lock(LockName(f.key), f.config.lockTTL)
+	held, err := lock.Acquire(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if !held {
+		return Result{}, errHeld
+	}
+	return f.fillLocked(ctx, lock, f.ahead())
 }
 
 // release gives the lock back even if ctx has ended. An error is ignored: the lock then ends with its TTL.

@@ -13,14 +13,15 @@ type option func(*config) error
 func (o option) apply(c *config) error { return o(c) }
 
 type config struct {
-	margin  time.Duration
-	timeout time.Duration
-	lockTTL time.Duration // 0: derived from timeout
-	wait    time.Duration // 0: derived from timeout and lockTTL
+	margin       time.Duration
+	refreshAhead time.Duration
+	timeout      time.Duration
+	lockTTL      time.Duration // 0: derived from timeout
+	wait         time.Duration // 0: derived from timeout and lockTTL
 }
 
 func newConfig(info Info, opts []Option) (config, error) {
-	c := config{margin: info.Margin, timeout: 1500 * time.Millisecond}
+	c := config{margin: info.Margin, refreshAhead: info.RefreshAhead, timeout: 1500 * time.Millisecond}
 	for _, o := range opts {
 		if err := o.apply(&c); err != nil {
 			return config{}, err
@@ -48,6 +49,18 @@ func WithMargin(margin time.Duration) Option {
 			return fmt.Errorf("margin %v: want 0 or more", margin)
 		}
 		c.margin = margin
+		return nil
+	})
+}
+
+// WithRefreshAhead sets how long before the row expires the next token is fetched, while the old one is still handed out. At most half
+// of a row's life is taken. Zero fetches on expiry only. Defaults to the source's own, which is 10 minutes for DingTalk.
+func WithRefreshAhead(ahead time.Duration) Option {
+	return option(func(c *config) error {
+		if ahead < 0 {
+			return fmt.Errorf("refresh ahead %v: want 0 or more", ahead)
+		}
+		c.refreshAhead = ahead
 		return nil
 	})
 }

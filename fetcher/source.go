@@ -26,6 +26,9 @@ type Info struct {
 
 	// Margin is how much sooner than the vendor's expiry the row should expire, unless [WithMargin] says otherwise.
 	Margin time.Duration
+
+	// RefreshAhead is how long before the row expires the next token should be fetched, unless [WithRefreshAhead] says otherwise.
+	RefreshAhead time.Duration
 }
 
 // A Token is a vendor's access token. Printing and logging it, with any verb, shows it masked, and JSON leaves it out: who needs

@@ -16,7 +16,7 @@ func checkRowKey(rowKey string) error {
 	}
 	if n := utf8.RuneCountInString(rowKey); n > maxRowKey {
 		return &LimitError{
-			What: "row key", Limit: fmt.Sprintf("%d characters, prefix included", maxRowKey), Got: fmt.Sprintf("%d characters", n),
+			What: "row key", Limit: fmt.Sprintf("at most %d characters, prefix included", maxRowKey), Got: fmt.Sprintf("%d characters", n),
 			Remedy: "shorten the key, or store under a hash of it",
 		}
 	}

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strconv"
@@ -58,20 +60,37 @@ func (a *app) config() (*config.Config, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	for _, notice := range cfg.Notices {
-		a.sayf("%s", notice)
-	}
 	a.loaded = cfg
+	if a.level() <= slog.LevelInfo {
+		for _, notice := range cfg.Notices {
+			a.sayf("%s", notice)
+		}
+	}
 	return cfg, nil
 }
 
-// withStore opens the configured store, without connecting yet, and closes it after use.
+// withStore opens the configured store, without connecting yet, and closes it after use. A SQLite file must exist: a command that looks for
+// a key in the wrong folder should not leave a database there.
 func (a *app) withStore(ctx context.Context, use func(context.Context, *store.Store) error) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
+	if missingFile(cfg.Database.Value) {
+		return fmt.Errorf("%s (from %s) does not exist: create it with larder migrate, or is this the wrong folder or address?",
+			cfg.Database, cfg.Database.Source)
+	}
 	return a.withStoreAt(ctx, cfg.Database.Value, use)
+}
+
+// missingFile reports whether the database is a SQLite file that does not exist.
+func missingFile(database string) bool {
+	path, ok := strings.CutPrefix(database, "sqlite:")
+	if !ok || path == ":memory:" {
+		return false
+	}
+	_, err := os.Stat(strings.TrimPrefix(path, "//"))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // withStoreAt is withStore for a variation of the configured address.
@@ -89,17 +108,22 @@ func (a *app) withStoreAt(ctx context.Context, address string, use func(context.
 	return use(ctx, s)
 }
 
-func (a *app) logger() *slog.Logger {
+// level is from which level on to tell what is not a result. The settings must be loaded.
+func (a *app) level() slog.Level {
 	var level slog.Level
-	if a.loaded != nil {
-		_ = level.UnmarshalText([]byte(a.loaded.LogLevel.Value)) // config has checked it
-	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	_ = level.UnmarshalText([]byte(a.loaded.LogLevel.Value)) // config has checked it
+	return level
 }
 
-// sayf prints a line for the person at the terminal, to standard error.
+func (a *app) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: a.level()}))
+}
+
+// sayf prints lines for the person at the terminal, to standard error.
 func (a *app) sayf(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.stderr, "larder: "+format+"\n", args...)
+	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
+		_, _ = fmt.Fprintf(a.stderr, "larder: %s\n", strings.TrimSuffix(line, "\n"))
+	}
 }
 
 // println prints a line of the result.

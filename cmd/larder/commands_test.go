@@ -123,7 +123,7 @@ func TestCommands_ErrorsSayWhatToTry(t *testing.T) {
 	}{
 		{2, []string{"frobnicate"}, []string{`unknown command "frobnicate"`, "larder --help"}},
 		{2, []string{"gte", "k"}, []string{"get"}},
-		{2, []string{"get"}, []string{"accepts 1 arg", "larder get --help"}},
+		{2, []string{"get"}, []string{"KEY is missing", "larder get --help"}},
 		{2, []string{"get", "k", "--colour"}, []string{"--colour", "larder get --help"}},
 		{2, []string{"put", "k", "v", "--ttl", "soon"}, []string{"--ttl", "600, 10m"}},
 		{2, []string{"put", "k", "v", "--ttl", "0"}, []string{"more than 0"}},
@@ -131,7 +131,11 @@ func TestCommands_ErrorsSayWhatToTry(t *testing.T) {
 		{2, []string{"put", "k", "{", "--json"}, []string{"VALUE"}},
 		{2, []string{"touch", "k"}, []string{"ttl"}},
 		{2, []string{"increment", "k", "many"}, []string{`"many"`, "64 bits"}},
-		{2, []string{"list", "--state", "dead"}, []string{"live, expired or all"}},
+		{2, []string{"list", "--state", "dead"}, []string{"--state", "live, expired or all"}},
+		{2, []string{"list", "--sort", "colour"}, []string{"--sort", "key, expiration or size"}},
+		{2, []string{"put", "one", "two", "three"}, []string{`"three"`, "KEY VALUE"}},
+		{2, []string{"increment", "k", "-5"}, []string{"-- -5"}},
+		{3, []string{"get", "k", "--table", "cahce"}, []string{"does not exist", "cahce (from --table)"}},
 		{2, []string{"list", "-o", "xml"}, []string{"text or json"}},
 		{2, []string{"put", long, "v"}, []string{"255 characters", "300 characters"}},
 		{2, []string{"put", "k\xff", "v"}, []string{"UTF-8"}},
@@ -147,6 +151,7 @@ func TestCommands_ErrorsSayWhatToTry(t *testing.T) {
 		{3, []string{"get", "k", "--database", wrongPassword}, []string{"password", "--database"}},
 		{3, []string{"get", "k", "--database", strings.Replace(db.URL(), "/larder_test_", "/larder_nowhere_", 1)}, []string{"create the database"}},
 		{3, []string{"get", "k", "--database", "sqlite:" + t.TempDir() + "/no/such/folder.db"}, []string{"no/such/folder.db"}},
+		{3, []string{"migrate", "--database", "sqlite:" + t.TempDir() + "/no/such/folder.db"}, []string{"no/such/folder.db", "does the folder"}},
 	} {
 		s.wantError(c.code, c.args, c.says...)
 	}
@@ -200,7 +205,7 @@ func TestMigrate_DownDropsOnlyWhatIsConfirmed(t *testing.T) {
 		s := newServer(t, database)
 		s.larder("migrate")
 		s.larder("put", "k", "v")
-		s.wantError(3, []string{"migrate", "down"}, "--yes", "cache")
+		s.wantError(2, []string{"migrate", "down"}, "--yes", "cache")
 		s.want(0, "v", "get", "k")
 		s.want(0, "cache: dropped\ncache_locks: dropped\n", "migrate", "down", "--yes")
 		s.wantError(3, []string{"get", "k"}, "larder migrate")
@@ -214,7 +219,7 @@ func TestMigrate_DryRunChangesNothing(t *testing.T) {
 		if r.code != 0 || !strings.Contains(r.stdout, "CREATE TABLE") {
 			t.Errorf("dry run: %+v", r)
 		}
-		s.wantError(3, []string{"get", "k"}, "table does not exist")
+		s.wantError(3, []string{"get", "k"}, "does not exist", "larder migrate")
 	})
 }
 

@@ -131,7 +131,8 @@ func (d *demo) run() error {
 	d.say("   DingTalk was asked %s in all.", times(d.vendor.Count()))
 
 	d.say("\nOn your own database:")
-	d.say("   export LARDER_DATABASE=mysql://user:password@host:3306/database   (or run it beside Laravel's .env)")
+	d.say("   cd /where/your/laravel/is    its .env says which database and prefix; or")
+	d.say("   export LARDER_DATABASE=mysql://user:password@host:3306/database LARDER_PREFIX=laravel_cache_")
 	d.say("   export CORP_ID=... CORP_SECRET=...")
 	d.say("   larder migrate && larder token get %s", demoToken)
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/migrations"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -41,6 +42,8 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		usage usageError
 		no    noError
 		limit *store.LimitError
+
+		confirm *migrations.ConfirmError
 	)
 	switch {
 	case err == nil:
@@ -50,10 +53,11 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 	case errors.As(err, &no), errors.Is(err, store.ErrNotFound):
 		a.sayf("%v", err)
 		return exitNo
-	case !a.started:
-		a.sayf("%v\nTry: %s --help", err, cmd.CommandPath())
+	case !a.started, isFlagError(err):
+		a.sayf("%v", err)
+		a.sayf("try: %s --help", cmd.CommandPath())
 		return exitUsage
-	case errors.As(err, &usage), errors.As(err, &limit):
+	case errors.As(err, &usage), errors.As(err, &limit), errors.As(err, &confirm):
 		a.sayf("%v", err)
 		return exitUsage
 	}
@@ -81,6 +85,11 @@ func (a *app) hint(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ""
+	case errors.Is(err, store.ErrNoTable):
+		return fmt.Sprintf("the tables are %s (from %s) and %s (from %s) of %s",
+			a.loaded.Table, a.loaded.Table.Source, a.loaded.LockTable, a.loaded.LockTable.Source, where)
+	case errors.As(err, &server) && server.Number == 1054:
+		return fmt.Sprintf("table %s (from %s) is not one that Laravel makes: see larder migrate status", a.loaded.Table, a.loaded.Table.Source)
 	case errors.As(err, &server) && server.Number == 1045:
 		return "user or password are wrong for " + where
 	case errors.As(err, &server) && server.Number == 1044:

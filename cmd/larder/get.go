@@ -21,7 +21,7 @@ on a terminal only, so that a file or a pipe gets exactly its bytes.
 
 Exit status 1 if there is no live row.`,
 		Example: "  larder get dingding_access_token\n  larder get settings -o json",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				item, err := s.Item(ctx, args[0])
@@ -43,7 +43,7 @@ func newPullCmd(a *app) *cobra.Command {
 		Long: `Print the value of KEY as get does, and forget it. Of several pulls at once, one gets the value.
 
 Exit status 1 if there is no live row.`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments("KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				item, err := s.Item(ctx, args[0])

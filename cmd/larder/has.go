@@ -13,7 +13,7 @@ func newHasCmd(a *app) *cobra.Command {
 		Use:     "has KEY",
 		Short:   "Tell whether KEY is live (exit status 0) or not (1)",
 		Example: "  larder has maintenance && echo closed",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				live, err := s.Has(ctx, args[0])

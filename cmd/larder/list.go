@@ -20,8 +20,8 @@ func newListCmd(a *app) *cobra.Command {
 		Use:     "list [PATTERN]",
 		Aliases: []string{"ls"},
 		Short:   "List the rows of the prefix, without their values",
-		Long: `List the rows of the prefix whose key matches PATTERN, in which "*" stands for any characters and "?"
-for one. Values are never read whole.
+		Long: `List the live rows of the prefix whose key matches PATTERN, in which "*" stands for any characters and "?"
+for one; --state all lists the expired ones too. Values are never read whole.
 
 With -o json each row is one line: {"key","type","size","state","expiration","ttl"}.`,
 		Example: "  larder list\n  larder list 'user:*' --state all --sort size --limit 20",
@@ -31,6 +31,19 @@ With -o json each row is one line: {"key","type","size","state","expiration","tt
 				o.Pattern = args[0]
 			}
 			o.State, o.Order = store.State(state), store.Order(order)
+			switch o.State {
+			case store.Live, store.Expired, store.All:
+			default:
+				return usagef("--state %q: want live, expired or all", state)
+			}
+			switch o.Order {
+			case store.ByKey, store.ByExpiration, store.BySize:
+			default:
+				return usagef("--sort %q: want key, expiration or size", order)
+			}
+			if o.Limit < 0 {
+				return usagef("--limit %d: want 0 (all) or more", o.Limit)
+			}
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error { return a.list(ctx, s, o) })
 		},
 	}
@@ -103,6 +116,9 @@ func nothingListed(s *store.Store, o store.ListOptions) string {
 	}
 	if !o.AllPrefixes {
 		text += fmt.Sprintf(" with prefix %q; --all-prefixes shows those of others", s.Prefix())
+	}
+	if o.State == store.Live {
+		text += "; --state all shows expired ones"
 	}
 	return text
 }

@@ -14,7 +14,7 @@ import (
 func newMigrateCmd(a *app) *cobra.Command {
 	var dryRun bool
 	up := func(cmd *cobra.Command, _ []string) error {
-		return a.withMigrator(cmd.Context(), func(ctx context.Context, m *migrations.Migrator) error {
+		return a.withMigrator(cmd.Context(), dryRun, func(ctx context.Context, m *migrations.Migrator) error {
 			if dryRun {
 				plan, err := m.Plan(ctx)
 				return a.printResult(plan, err)
@@ -41,10 +41,11 @@ is none of Laravel's is refused, with its differences.`,
 		Use:   "down",
 		Short: "Drop the tables that larder created, and forget those that it adopted",
 		Long: `Drop the tables that larder created, with every row in them, which must be confirmed with --yes. Tables
-that larder adopted are left as they are.`,
+that larder adopted are left as they are, and so are larder's own records, the tables whose names begin with
+larder_migrations.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withMigrator(cmd.Context(), func(ctx context.Context, m *migrations.Migrator) error {
+			return a.withMigrator(cmd.Context(), dryRun, func(ctx context.Context, m *migrations.Migrator) error {
 				if dryRun {
 					plan, err := m.PlanDown(ctx)
 					return a.printResult(plan, err)
@@ -66,11 +67,18 @@ that larder adopted are left as they are.`,
 		&cobra.Command{
 			Use:   "status",
 			Short: "Tell what the tables are like, and what migrate would do",
+			Long:  "Tell what the tables are like, and what migrate would do.\n\nExit status 1 if there is something to do, or a table that migrate would refuse.",
 			Args:  cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				return a.withMigrator(cmd.Context(), func(ctx context.Context, m *migrations.Migrator) error {
+				return a.withMigrator(cmd.Context(), true, func(ctx context.Context, m *migrations.Migrator) error {
 					status, err := m.Status(ctx)
-					return a.printResult(status, err)
+					if err := a.printResult(status, err); err != nil {
+						return err
+					}
+					if !status.UpToDate() {
+						return errNo
+					}
+					return nil
 				})
 			},
 		},
@@ -78,12 +86,16 @@ that larder adopted are left as they are.`,
 	return cmd
 }
 
-func (a *app) withMigrator(ctx context.Context, use func(context.Context, *migrations.Migrator) error) error {
+func (a *app) withMigrator(ctx context.Context, onlyLook bool, use func(context.Context, *migrations.Migrator) error) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
-	return a.withStoreAt(ctx, patient(cfg.Database.Value), func(ctx context.Context, s *store.Store) error {
+	address := patient(cfg.Database.Value)
+	if onlyLook && missingFile(address) {
+		address = "sqlite::memory:" // which is as empty, and leaves nothing behind
+	}
+	return a.withStoreAt(ctx, address, func(ctx context.Context, s *store.Store) error {
 		m, err := migrations.New(s.DB().DB, migrations.Engine(s.DB().DriverName()),
 			migrations.WithTable(cfg.Table.Value), migrations.WithLockTable(cfg.LockTable.Value), migrations.WithLogger(a.logger()))
 		if err != nil {

@@ -39,17 +39,20 @@ func (f *valueFlags) value(a *app, argument string) (any, error) {
 }
 
 const aboutValue = `VALUE is stored as a PHP string, or, with --json, as the PHP value that json_decode makes of it.
-"-" reads it from standard input, byte for byte. Without --ttl it is stored forever (ten years, as
-Laravel has it).`
+"-" reads it from standard input, byte for byte. An empty JSON object and an empty array are one in PHP. Without
+--ttl it is stored forever (ten years, as Laravel has it).`
+
+const aboutLookalikes = `Where the key column's collation takes KEY and another key for the same (Flag and flag, on most of
+Laravel's MySQL tables), there is one row for both, and put takes it over, as Laravel does. add refuses to.`
 
 func newPutCmd(a *app) *cobra.Command {
 	var f valueFlags
 	cmd := &cobra.Command{
 		Use:     "put KEY VALUE",
 		Short:   "Store VALUE under KEY, whatever was there",
-		Long:    "Store VALUE under KEY, whatever was there.\n\n" + aboutValue,
+		Long:    "Store VALUE under KEY, whatever was there.\n\n" + aboutValue + "\n\n" + aboutLookalikes,
 		Example: "  larder put greeting hello --ttl 10m\n  larder put settings '{\"theme\":\"dark\"}' --json\n  larder put page - < page.html",
-		Args:    cobra.ExactArgs(2),
+		Args:    arguments("KEY", "VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value, err := f.value(a, args[1])
 			if err != nil {
@@ -74,7 +77,7 @@ func newAddCmd(a *app) *cobra.Command {
 		Short: "Store VALUE under KEY if there is no live value",
 		Long: "Store VALUE under KEY if there is no live value. Of several adds at once, one stores.\n\n" + aboutValue +
 			"\n\nExit status 1 if there is a value already.",
-		Args: cobra.ExactArgs(2),
+		Args: arguments("KEY", "VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value, err := f.value(a, args[1])
 			if err != nil {
@@ -104,7 +107,7 @@ func newTouchCmd(a *app) *cobra.Command {
 		Short:   "Make KEY expire TTL from now, leaving its value",
 		Long:    "Make KEY expire TTL from now, leaving its value.\n\nExit status 1 if there is no live row.",
 		Example: "  larder touch greeting --ttl 1h",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				touched, err := s.Touch(ctx, args[0], time.Duration(ttl))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,14 +20,24 @@ access tokens in it for all servers.
 Without configuration it works on an embedded database, larder.db in this folder. It finds its
 settings in flags, LARDER_* variables, larder.yaml, and Laravel's own .env, in this order.
 
-Exit status: 0 yes, or done; 1 the answer is no (key missing, not stored, held);
-2 the command line or configuration is wrong; 3 it could not be done (database, network, vendor).`,
+Exit status: 0 yes, or done; 1 the answer is no (key missing, not added, something to migrate);
+2 the command line, the configuration or a value is wrong; 3 it could not be done (database, vendor, a row
+that does not allow it).`,
+		Version:                    buildVersion(),
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2, // edits, as cobra has it for its own errors
 		SilenceUsage:               true,
 		Args:                       knownCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+
+	root.SetVersionTemplate("larder {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if negative.MatchString(err.Error()) {
+			return fmt.Errorf("%w: a negative number goes behind --, as in larder increment KEY -- -5", err)
+		}
+		return err
+	})
 
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.flags.database, "database", "", "database `URL`: mysql://user:password@host:3306/db, mariadb://..., sqlite:path")
@@ -48,6 +59,27 @@ Exit status: 0 yes, or done; 1 the answer is no (key missing, not stored, held);
 	)
 	a.markStart(root)
 	return root
+}
+
+// negative is what the flag parser says of -5.
+var negative = regexp.MustCompile(`^unknown shorthand flag: '[0-9]'`)
+
+// isFlagError reports whether an error is about flags that belong together, which are checked when the command has started.
+func isFlagError(err error) bool {
+	return strings.HasPrefix(err.Error(), "if any flags in the group") || strings.HasPrefix(err.Error(), "required flag(s)")
+}
+
+// arguments wants one argument for each of the names.
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return fmt.Errorf("%s is missing", strings.Join(names[len(args):], " and "))
+		case len(args) > len(names):
+			return fmt.Errorf("unexpected argument %q: want %s; quote what contains blanks", args[len(names)], strings.Join(names, " "))
+		}
+		return nil
+	}
 }
 
 // knownCommand refuses a command that does not exist, and names those that are spelt alike.

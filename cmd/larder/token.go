@@ -23,7 +23,8 @@ func newTokenCmd(a *app) *cobra.Command {
 		Long: `Get and list the access tokens that are configured.
 
 CORP_ID and CORP_SECRET (or DINGTALK_APP_KEY and DINGTALK_APP_SECRET) configure dingding_access_token
-by themselves; larder.yaml has room for more.`,
+by themselves; larder.yaml has room for more. DINGTALK_BASE_URL (base_url in larder.yaml) sends the requests to
+another server, such as a fake one in tests.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -36,11 +37,15 @@ func newTokenGetCmd(a *app) *cobra.Command {
 		Use:   "get NAME",
 		Short: "Print a token: the row's, or a new one if there is none",
 		Long: `Print a token: the row's, or, if there is no live row, a new one, which is stored for everybody.
-However many processes ask at once, the vendor is asked once.
+However many processes ask at once, one of them fetches it for all. Within ten minutes of its expiry
+(refresh_ahead in larder.yaml) the next one is fetched, so that a token that is asked for every minute, by
+larder or by cron, never expires under PHP's eyes. A failed fetch is not shared: the next process tries again.
+
+A token that the vendor has revoked: larder forget NAME, then larder token get NAME.
 
 With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of the row.`,
 		Example: "  curl \"https://oapi.dingtalk.com/...?access_token=$(larder token get dingding_access_token)\"",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, f *fetcher.Fetcher) error {
 				r, err := f.Get(ctx)

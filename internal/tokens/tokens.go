@@ -19,6 +19,9 @@ func NewFetcher(s fetcher.Store, t config.Token) (*fetcher.Fetcher, error) {
 	if t.Margin != nil {
 		opts = append(opts, fetcher.WithMargin(*t.Margin))
 	}
+	if t.RefreshAhead != nil {
+		opts = append(opts, fetcher.WithRefreshAhead(*t.RefreshAhead))
+	}
 	f, err := fetcher.New(s, t.Key, source, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("token %q (%s): %w", t.Key, t.At, err)
