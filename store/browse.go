@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -95,11 +96,11 @@ func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Entry, error]
 
 // listed is one row as the list statement returns it.
 type listed struct {
-	Key        string
-	Size       int64
-	Head       []byte
-	Expiration int64
-	TTL        int64
+	key        string
+	size       int64
+	head       []byte
+	expiration int64
+	now        int64
 }
 
 var errStop = errors.New("the caller has seen enough")
@@ -111,7 +112,7 @@ func (s *Store) list(ctx context.Context, o ListOptions, yield func(Entry) bool)
 	}
 	seen := 0
 	visit := func(row listed) error {
-		key := row.Key[len(prefix):]
+		key := row.key[len(prefix):]
 		if !match(o.Pattern, key) {
 			return nil
 		}
@@ -128,8 +129,9 @@ func (s *Store) list(ctx context.Context, o ListOptions, yield func(Entry) bool)
 		_, err := s.listOnce(ctx, o, s.listConditions(o, condition), args, visit)
 		return err
 	})
-	if errors.Is(err, errStop) {
-		return nil
+	var limit *LimitError
+	if errors.Is(err, errStop) || errors.As(err, &limit) && limit.What == "row key" {
+		return nil // enough was seen; or the column's character set cannot hold such a key, so that there is none
 	}
 	return err
 }
@@ -180,13 +182,16 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 		order = s.sql.bySize
 	}
 	statement += " ORDER BY " + order
-	if paged {
+	switch literal, tail, _ := cutAny(o.Pattern, "*?"); {
+	case paged:
 		statement += fmt.Sprintf(" LIMIT %d", listPage)
+	case o.Limit > 0 && o.Pattern == literal+"*" && tail == "": // no row that the server finds will be left out here
+		statement += fmt.Sprintf(" LIMIT %d", o.Limit)
 	}
 	// A page is read whole before it is shown, so that a repeated statement shows no row twice and a slow reader holds none open.
 	if paged {
 		var page []listed
-		if err := s.repeat(ctx, idempotent, func() error {
+		if err := s.repeat(ctx, reading, func() error {
 			page = page[:0]
 			return s.eachListed(ctx, statement, args, func(row listed) error { page = append(page, row); return nil })
 		}); err != nil {
@@ -198,7 +203,7 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 			}
 		}
 		if len(page) == listPage {
-			return &page[len(page)-1].Key, nil
+			return &page[len(page)-1].key, nil
 		}
 		return nil, nil
 	}
@@ -210,14 +215,19 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 }
 
 func (s *Store) eachListed(ctx context.Context, statement string, args []any, visit func(listed) error) error {
-	rows, err := s.read.QueryxContext(ctx, statement, args...)
+	ctx, cancel := context.WithCancel(ctx)
+	rows, err := s.read.QueryContext(ctx, statement, args...)
 	if err != nil {
+		cancel()
 		return err
 	}
-	defer func() { _ = rows.Close() }()
+	defer func() {
+		cancel() // first: rows that nobody wants any more would otherwise be read to the end
+		_ = rows.Close()
+	}()
 	for rows.Next() {
 		var row listed
-		if err := rows.StructScan(&row); err != nil {
+		if err := rows.Scan(&row.key, &row.size, &row.head, &row.expiration, &row.now); err != nil {
 			return err
 		}
 		if err := visit(row); err != nil {
@@ -230,11 +240,24 @@ func (s *Store) eachListed(ctx context.Context, statement string, args []any, vi
 func (s *Store) entry(key string, row listed) Entry {
 	return Entry{
 		Key:        key,
-		Type:       php.TypeName(s.dialect.headFromColumn(row.Head)),
-		Size:       row.Size,
-		Expiration: row.Expiration,
-		TTL:        time.Duration(row.TTL) * time.Second,
+		Type:       typeOf(s.dialect.headFromColumn(row.head), row),
+		Size:       row.size,
+		Expiration: row.expiration,
+		TTL:        remaining(row.expiration, row.now),
 	}
+}
+
+// typeOf tells the type from the head of a value. A string that is shorter than it says was cut by a TEXT column.
+func typeOf(head []byte, row listed) string {
+	name := php.TypeName(head)
+	var length int64
+	if name != "string" || !bytes.Equal(head, row.head) { // base64 is not cut by the columns that have it
+		return name
+	}
+	if _, err := fmt.Sscanf(string(head), "s:%d:", &length); err == nil && row.size != length+int64(len(fmt.Sprintf(`s:%d:"";`, length))) {
+		return "corrupt"
+	}
+	return name
 }
 
 // match reports whether the pattern, in which "*" stands for any characters and "?" for one, matches all of the key.

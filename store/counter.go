@@ -33,10 +33,7 @@ func (s *Store) Increment(ctx context.Context, key string, by int64) (int64, err
 
 // Decrement subtracts by from the number under key; see [Store.Increment].
 func (s *Store) Decrement(ctx context.Context, key string, by int64) (int64, error) {
-	if by == math.MinInt64 {
-		return 0, fmt.Errorf("decrement %q: %w", key, ErrOverflow)
-	}
-	n, err := s.increment(ctx, key, -by)
+	n, err := s.decrement(ctx, key, by)
 	if err != nil {
 		return 0, fmt.Errorf("decrement %q: %w", key, err)
 	}
@@ -55,8 +52,11 @@ func (s *Store) IncrementOrAdd(ctx context.Context, key string, by int64, ttl ti
 			return n, err
 		}
 		added, err := s.Add(ctx, key, by, ttl)
-		if err != nil || added {
-			return by, err
+		if err != nil {
+			return 0, err
+		}
+		if added {
+			return by, nil
 		}
 		// Somebody else has started it in between.
 	}
@@ -68,9 +68,11 @@ func (s *Store) increment(ctx context.Context, key string, by int64) (int64, err
 		n int64
 		o outcome
 	)
-	err := s.repeat(ctx, once, func() (err error) {
-		n, o, err = s.dialect.incremented(ctx, s.write, s.text(s.sql.increment), rowKey, by)
-		return err
+	err := s.repeat(ctx, once, func() error {
+		return s.on(ctx, once, func(on executor) (err error) {
+			n, o, err = s.dialect.incremented(ctx, on, s.text(s.sql.increment), rowKey, by)
+			return err
+		})
 	})
 	switch {
 	case err != nil:
@@ -78,17 +80,28 @@ func (s *Store) increment(ctx context.Context, key string, by int64) (int64, err
 	case o == missing:
 		return 0, ErrNotFound
 	case o == notPlain:
-		return s.incrementAny(ctx, key, by)
+		return s.change(ctx, key, func(n int64) (int64, bool) { return n + by, (n+by > n) == (by > 0) || by == 0 })
 	}
 	return n, nil
 }
 
-// incrementAny increments what the fast statement leaves alone, by compare-and-swap: it reads the value, computes, and writes only if
-// the value is still the same.
-func (s *Store) incrementAny(ctx context.Context, key string, by int64) (int64, error) {
+func (s *Store) decrement(ctx context.Context, key string, by int64) (int64, error) {
+	if by == math.MinInt64 { // which has no negative
+		return s.change(ctx, key, func(n int64) (int64, bool) { return n - by, n < 0 })
+	}
+	return s.increment(ctx, key, -by)
+}
+
+// change does what the fast statement leaves alone, by compare-and-swap: it reads the number, computes, and writes only if the value is
+// still the same. The function returns false if the result does not fit.
+func (s *Store) change(ctx context.Context, key string, compute func(int64) (int64, bool)) (int64, error) {
 	rowKey := s.prefix + key
+	var last conflict
 	for {
 		item, err := s.item(ctx, key)
+		if err == nil {
+			err = last.again(item)
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -100,8 +113,8 @@ func (s *Store) incrementAny(ctx context.Context, key string, by int64) (int64, 
 		if err != nil {
 			return 0, err
 		}
-		sum := n + by
-		if (sum > n) != (by > 0) && by != 0 {
+		sum, fits := compute(n)
+		if !fits {
 			return 0, ErrOverflow
 		}
 		was := string(item.stored)

@@ -2,10 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
-
-	"github.com/jmoiron/sqlx"
 )
 
 // A dialect is everything that differs between engines: the texts of the statements, what their answers mean, and what
@@ -22,7 +21,7 @@ type dialect interface {
 	fencedWrite(answer) bool // putIfLocked
 
 	// incremented runs the fast increment, which serves canonical integers. An outcome other than applied changed nothing.
-	incremented(ctx context.Context, db *sqlx.DB, text string, rowKey string, by int64) (int64, outcome, error)
+	incremented(ctx context.Context, on executor, text string, rowKey string, by int64) (int64, outcome, error)
 
 	// toColumn returns the text that stores a serialized value, or a LimitError; fromColumn undoes it.
 	toColumn(serialized []byte) (string, error)
@@ -39,6 +38,12 @@ type dialect interface {
 	// there is one.
 	verdict(err error) verdict
 	explain(err error) error
+}
+
+// An executor is a connection.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // statements are the texts of one store's statements, table names and clock filled in. Those with lists end where the
@@ -75,7 +80,6 @@ type statements struct {
 	bySize     string // an order
 	keys       string // conditions, order and limit follow
 	deleteKeys string // IN list follows
-	deleteAll  string
 }
 
 // An answer is what the server says about a statement that was executed.

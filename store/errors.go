@@ -24,9 +24,10 @@ var (
 	// Nothing was stored and nothing is held. A column with a binary collation has no look-alikes.
 	ErrLookalikeKey = errors.New("a look-alike key holds the row")
 
-	// ErrOutcomeUnknown is returned by Add, Increment, Decrement and Pull when the connection was lost, or the context ended,
-	// after the statement was sent and before its answer arrived: it may have been applied, and mostly was.
-	// They are not repeated, because that could apply them twice; read the key to find out.
+	// ErrOutcomeUnknown is returned when the connection was lost, or the context ended, after a statement that writes was sent and
+	// before its answer arrived: it may have been applied, and mostly was. Add, Increment, Decrement and Pull are not repeated then,
+	// because that could apply them twice: read the key to find out. The others are repeated, and return it when that fails too; after a
+	// Lock's Acquire or Block, Release makes sure that the lock is not held.
 	ErrOutcomeUnknown = errors.New("connection lost before the answer arrived: the change may or may not have been applied")
 
 	// ErrNoTable is returned when the cache table or the lock table does not exist.

@@ -58,7 +58,8 @@ func (l *Lock) Owner() string { return l.owner }
 // callers, exactly one gets a free lock.
 //
 // Acquire returns [ErrLookalikeKey] if the column's collation equates the name with that of another live lock. Any trouble with the
-// database is an error, never "held"; Laravel takes all of it for "held".
+// database is an error, never "held"; Laravel takes all of it for "held". After [ErrOutcomeUnknown], as when ctx ends while the server is
+// at it, the lock may be held by this owner: Release it.
 func (l *Lock) Acquire(ctx context.Context) (bool, error) {
 	acquired, err := l.acquire(ctx)
 	if err != nil {
@@ -99,7 +100,7 @@ func checkOwner(owner string) error {
 const betweenAttempts = 250 * time.Millisecond
 
 // Block acquires the lock, and while another owner holds it tries again for as long as wait lasts or ctx allows. It makes at least one
-// attempt. It returns [ErrLockTimeout] when the wait is over and ctx.Err() when the context is.
+// attempt. It returns [ErrLockTimeout] when the wait is over and ctx.Err() when the context is; see Acquire for [ErrOutcomeUnknown].
 func (l *Lock) Block(ctx context.Context, wait time.Duration) error {
 	deadline := time.Now().Add(wait)
 	for {
@@ -165,7 +166,7 @@ func (l *Lock) ForceRelease(ctx context.Context) (bool, error) {
 func (l *Lock) CurrentOwner(ctx context.Context) (string, error) {
 	rowKey := l.store.prefix + l.name
 	var found, owner string
-	err := l.store.repeat(ctx, idempotent, func() error {
+	err := l.store.repeat(ctx, reading, func() error {
 		return l.store.read.QueryRowContext(ctx, l.store.text(l.store.sql.currentOwner), rowKey).Scan(&found, &owner)
 	})
 	if errors.Is(err, sql.ErrNoRows) || err == nil && found != rowKey {
@@ -189,7 +190,7 @@ func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value a
 	if err != nil {
 		return false, fmt.Errorf("put %q under lock %q: %w", key, lock.name, err)
 	}
-	lockKey := s.prefix + lock.name
+	lockKey := lock.store.prefix + lock.name
 	a, err := s.exec(ctx, idempotent, s.sql.putIfLocked, rowKey, column, wholeSeconds(ttl), lockKey, lockKey, lock.owner)
 	if err != nil {
 		return false, fmt.Errorf("put %q under lock %q: %w", key, lock.name, err)

@@ -8,9 +8,9 @@ import (
 	"io"
 	"net"
 	"strings"
+	"unicode"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/jmoiron/sqlx"
 )
 
 // mysqlDialect speaks to MySQL 8 and 9, MariaDB 10.6 and later, Galera clusters and TiDB.
@@ -18,8 +18,8 @@ import (
 // Three rules shape its statements:
 //
 //   - The key column's collation is usually utf8mb4_unicode_ci, for which "Foo", "foo ", "fóo" and "foo" are one key. Rows are found
-//     through the index by that comparison and then checked byte for byte, as CAST(x AS BINARY)=CAST(y AS BINARY): COLLATE utf8mb4_bin
-//     would still equate "foo" with "foo ".
+//     through the index by that comparison and then checked byte for byte in UTF-8, whatever the column's character set: COLLATE
+//     utf8mb4_bin would still equate "foo" with "foo ".
 //   - What happened is told by LAST_INSERT_ID(code), which travels in the same packet as the row count, so that "held", "held by
 //     a look-alike" and "unchanged because it was the same second" are told apart without a second round trip, whether or not
 //     the connection counts found rows (clientFoundRows). The argument must read a column: TiDB folds a constant at plan time.
@@ -29,14 +29,25 @@ import (
 // and TiDB.
 type mysqlDialect struct{}
 
+// The columns' bytes in UTF-8, which is what the parameters come in. CONVERT does nothing on a utf8mb4 column; on a latin1 one, which a
+// Laravel of another charset may have made, "é" is another byte.
+const (
+	keyBytes      = "CAST(CONVERT(`key` USING utf8mb4) AS BINARY)"
+	valueBytes    = "CAST(CONVERT(`value` USING utf8mb4) AS BINARY)"
+	ownerBytes    = "CAST(CONVERT(owner USING utf8mb4) AS BINARY)"
+	newKeyBytes   = "CAST(CONVERT(VALUES(`key`) USING utf8mb4) AS BINARY)"
+	newOwnerBytes = "CAST(CONVERT(VALUES(owner) USING utf8mb4) AS BINARY)"
+)
+
 const mysqlNow = "UNIX_TIMESTAMP()" // constant within a statement: its start
 
-// mysqlGet returns look-alikes too: the caller compares the key. The remaining seconds are by the server's clock.
-const mysqlGet = "SELECT `key`,`value`,expiration,expiration-{now} FROM `{cache}` WHERE `key`=?"
+// mysqlGet returns look-alikes too: the caller compares the key. The difference of the two times is the caller's as well: the server would
+// refuse one that leaves 64 bits.
+const mysqlGet = "SELECT `key`,`value`,expiration,{now} FROM `{cache}` WHERE `key`=?"
 
-const mysqlHas = "SELECT `key`,expiration-{now} FROM `{cache}` WHERE `key`=?"
+const mysqlHas = "SELECT `key`,expiration,{now} FROM `{cache}` WHERE `key`=?"
 
-const mysqlMany = "SELECT `key`,`value`,expiration,expiration-{now} FROM `{cache}` WHERE `key` IN "
+const mysqlMany = "SELECT `key`,`value`,expiration,{now} FROM `{cache}` WHERE `key` IN "
 
 // mysqlPut rewrites the key too: over a look-alike's row it takes the row over, spelling included, as Laravel's upsert does.
 // An identical row in the same second affects 0 rows, which Laravel takes for a failure and which is success.
@@ -58,17 +69,17 @@ const mysqlAdd = "INSERT INTO `{cache}` (`key`,`value`,expiration) VALUES (?,?,{
 	" `value`=IF(expiration<={now},VALUES(`value`),`value`)," +
 	" `key`=IF(expiration<={now},VALUES(`key`),`key`)," +
 	" expiration=IF(expiration<={now},VALUES(expiration)," +
-	"IF(LAST_INSERT_ID(IF(CAST(`key` AS BINARY)=CAST(VALUES(`key`) AS BINARY),1,2))>0,expiration,expiration))"
+	"IF(LAST_INSERT_ID(IF(" + keyBytes + "=" + newKeyBytes + ",1,2))>0,expiration,expiration))"
 
 // mysqlTouch answers a code when the row is live, also in the second in which the expiration does not change.
 const mysqlTouch = "UPDATE `{cache}` SET expiration=IF(LAST_INSERT_ID(IF(expiration>0,1,2))>0,{now}+?,0)" +
-	" WHERE `key`=? AND CAST(`key` AS BINARY)=CAST(? AS BINARY) AND expiration>{now}"
+	" WHERE `key`=? AND " + keyBytes + "=CAST(? AS BINARY) AND expiration>{now}"
 
-const mysqlForget = "DELETE FROM `{cache}` WHERE `key` IN (?,?) AND CAST(`key` AS BINARY) IN (CAST(? AS BINARY),CAST(? AS BINARY))"
+const mysqlForget = "DELETE FROM `{cache}` WHERE `key` IN (?,?) AND " + keyBytes + " IN (CAST(? AS BINARY),CAST(? AS BINARY))"
 
 // mysqlTake deletes exactly the row that was read, so that of many pullers one gets the value.
-const mysqlTake = "DELETE FROM `{cache}` WHERE `key`=? AND CAST(`key` AS BINARY)=CAST(? AS BINARY)" +
-	" AND CAST(`value` AS BINARY)=CAST(? AS BINARY) AND expiration=?"
+const mysqlTake = "DELETE FROM `{cache}` WHERE `key`=? AND " + keyBytes + "=CAST(? AS BINARY)" +
+	" AND " + valueBytes + "=CAST(? AS BINARY) AND expiration=?"
 
 // The codes of mysqlIncrement lie where no result of it can: it serves integers of up to 18 digits and steps of up to 2^62.
 const (
@@ -86,16 +97,16 @@ const (
 // fails on other text in strict mode; RIGHT, because "$" matches before a final newline; the last comparison leaves only what PHP
 // itself writes ("i:5;", not "I:5;", "i:007;", "i:-0;"). Everything else is left to the slower path, which knows PHP's numbers.
 var mysqlIncrement = fmt.Sprintf("UPDATE `{cache}` SET `value`=IF("+
-	"expiration>{now} AND CAST(`key` AS BINARY)=CAST(? AS BINARY)"+
+	"expiration>{now} AND "+keyBytes+"=CAST(? AS BINARY)"+
 	" AND LENGTH(`value`)<=22 AND `value` REGEXP '^i:-?[0-9]{1,18};$' AND RIGHT(`value`,1)=';'"+
-	" AND CAST(`value` AS BINARY)=CAST(CONCAT('i:',CAST(SUBSTR(`value`,3,LENGTH(`value`)-3) AS SIGNED),';') AS BINARY),"+
+	" AND "+valueBytes+"=CAST(CONCAT('i:',CAST(SUBSTR(`value`,3,LENGTH(`value`)-3) AS SIGNED),';') AS BINARY),"+
 	"CONCAT('i:',CAST(LAST_INSERT_ID(CAST(SUBSTR(`value`,3,LENGTH(`value`)-3) AS SIGNED)+?) AS SIGNED),';'),"+
-	"IF(LAST_INSERT_ID(IF(expiration<={now},%d,IF(CAST(`key` AS BINARY)<>CAST(? AS BINARY),%d,%d)))<>0,`value`,`value`))"+
+	"IF(LAST_INSERT_ID(IF(expiration<={now},%d,IF("+keyBytes+"<>CAST(? AS BINARY),%d,%d)))<>0,`value`,`value`))"+
 	" WHERE `key`=?", int64(codeExpired), int64(codeLookalike), int64(codeNotPlain))
 
 // mysqlReplace is the compare-and-swap of the slower increment.
-const mysqlReplace = "UPDATE `{cache}` SET `value`=? WHERE `key`=? AND CAST(`key` AS BINARY)=CAST(? AS BINARY)" +
-	" AND CAST(`value` AS BINARY)=CAST(? AS BINARY) AND expiration>{now}"
+const mysqlReplace = "UPDATE `{cache}` SET `value`=? WHERE `key`=? AND " + keyBytes + "=CAST(? AS BINARY)" +
+	" AND " + valueBytes + "=CAST(? AS BINARY) AND expiration>{now}"
 
 // mysqlAcquire takes a lock that is new, expired or already this owner's. Owners compare byte for byte: the column's own
 // comparison would give "a1"'s lock to "A1". Codes: 1 taken over after expiry, 2 already this owner's, 3 another's,
@@ -103,34 +114,34 @@ const mysqlReplace = "UPDATE `{cache}` SET `value`=? WHERE `key`=? AND CAST(`key
 const mysqlAcquire = "INSERT INTO `{locks}` (`key`,owner,expiration) VALUES (?,?,{now}+?)" +
 	" ON DUPLICATE KEY UPDATE" +
 	" owner=IF(LAST_INSERT_ID(IF(expiration<={now},1," +
-	"IF(CAST(`key` AS BINARY)<>CAST(VALUES(`key`) AS BINARY),4," +
-	"IF(CAST(owner AS BINARY)=CAST(VALUES(owner) AS BINARY),2,3))))<3,VALUES(owner),owner)," +
+	"IF(" + keyBytes + "<>" + newKeyBytes + ",4," +
+	"IF(" + ownerBytes + "=" + newOwnerBytes + ",2,3))))<3,VALUES(owner),owner)," +
 	" `key`=IF(expiration<={now},VALUES(`key`),`key`)," +
-	" expiration=IF(expiration<={now} OR (CAST(owner AS BINARY)=CAST(VALUES(owner) AS BINARY) AND CAST(`key` AS BINARY)=CAST(VALUES(`key`) AS BINARY))," +
+	" expiration=IF(expiration<={now} OR (" + ownerBytes + "=" + newOwnerBytes + " AND " + keyBytes + "=" + newKeyBytes + ")," +
 	"VALUES(expiration),expiration)"
 
 const mysqlRefresh = "UPDATE `{locks}` SET expiration=IF(LAST_INSERT_ID(IF(expiration>0,1,2))>0,{now}+?,0)" +
-	" WHERE `key`=? AND CAST(`key` AS BINARY)=CAST(? AS BINARY) AND CAST(owner AS BINARY)=CAST(? AS BINARY) AND expiration>{now}"
+	" WHERE `key`=? AND " + keyBytes + "=CAST(? AS BINARY) AND " + ownerBytes + "=CAST(? AS BINARY) AND expiration>{now}"
 
 // mysqlRelease deletes the row, as Laravel does. Expiring it instead would spare MySQL deadlocks between acquirers of a hot
 // lock (30 to 40 a second with 16 of them, each repeated and harmless), but Laravel before 13.8 takes an expired row's owner
 // for the current one.
-const mysqlRelease = "DELETE FROM `{locks}` WHERE `key`=? AND CAST(`key` AS BINARY)=CAST(? AS BINARY) AND CAST(owner AS BINARY)=CAST(? AS BINARY)"
+const mysqlRelease = "DELETE FROM `{locks}` WHERE `key`=? AND " + keyBytes + "=CAST(? AS BINARY) AND " + ownerBytes + "=CAST(? AS BINARY)"
 
-const mysqlForceRelease = "DELETE FROM `{locks}` WHERE `key`=? AND CAST(`key` AS BINARY)=CAST(? AS BINARY)"
+const mysqlForceRelease = "DELETE FROM `{locks}` WHERE `key`=? AND " + keyBytes + "=CAST(? AS BINARY)"
 
 const mysqlCurrentOwner = "SELECT `key`,owner FROM `{locks}` WHERE `key`=? AND expiration>{now}"
 
 // mysqlPutIfLocked writes only while the lock is still the owner's: it selects its one row from the lock's. FOR UPDATE keeps the
 // lock row from being taken over between that test and the write. Code 1 means written over a row, also over an identical one.
 const mysqlPutIfLocked = "INSERT INTO `{cache}` (`key`,`value`,expiration)" +
-	" SELECT ?,?,{now}+? FROM `{locks}` WHERE `key`=? AND CAST(`key` AS BINARY)=CAST(? AS BINARY)" +
-	" AND CAST(owner AS BINARY)=CAST(? AS BINARY) AND expiration>{now} FOR UPDATE" +
+	" SELECT ?,?,{now}+? FROM `{locks}` WHERE `key`=? AND " + keyBytes + "=CAST(? AS BINARY)" +
+	" AND " + ownerBytes + "=CAST(? AS BINARY) AND expiration>{now} FOR UPDATE" +
 	" ON DUPLICATE KEY UPDATE `value`=VALUES(`value`),`key`=VALUES(`key`)," +
 	"expiration=IF(LAST_INSERT_ID(IF(VALUES(expiration)>0,1,2))>0,VALUES(expiration),VALUES(expiration))"
 
 // mysqlList reads the head of the value only: enough to tell its type and class.
-const mysqlList = "SELECT `key`,LENGTH(`value`) AS size,LEFT(`value`,300) AS head,expiration,expiration-{now} AS ttl FROM `{cache}`"
+const mysqlList = "SELECT `key`,LENGTH(`value`),LEFT(`value`,300),expiration,{now} FROM `{cache}`"
 
 func (mysqlDialect) now() string { return mysqlNow }
 
@@ -162,7 +173,6 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		bySize:     "LENGTH(`value`) DESC,`key`",
 		keys:       r.Replace("SELECT `key` FROM `{cache}`"),
 		deleteKeys: r.Replace("DELETE FROM `{cache}` WHERE `key` IN "),
-		deleteAll:  r.Replace("DELETE FROM `{cache}`"),
 	}
 }
 
@@ -189,11 +199,11 @@ func (mysqlDialect) locked(a answer) outcome {
 func (mysqlDialect) extended(a answer) bool    { return a.id != 0 }
 func (mysqlDialect) fencedWrite(a answer) bool { return a.affected > 0 || a.id != 0 }
 
-func (mysqlDialect) incremented(ctx context.Context, db *sqlx.DB, text, rowKey string, by int64) (int64, outcome, error) {
+func (mysqlDialect) incremented(ctx context.Context, on executor, text, rowKey string, by int64) (int64, outcome, error) {
 	if by == 0 || by > maxFastStep || by < -maxFastStep {
 		return 0, notPlain, nil // a step of 0 changes no row, which would look like a missing one
 	}
-	res, err := db.ExecContext(ctx, text, rowKey, by, rowKey, rowKey)
+	res, err := on.ExecContext(ctx, text, rowKey, by, rowKey, rowKey)
 	if err != nil {
 		return 0, applied, err
 	}
@@ -230,26 +240,32 @@ func (mysqlDialect) headFromColumn(head []byte) []byte { return head }
 // withPrefix is a union of ranges, because no single one is right: LIKE 'p%' over the index loses keys that go on with an emoji
 // (utf8mb4_unicode_ci) or a control character (utf8mb4_bin), and a plain range loses one or the other end in one collation
 // or another. The ends are the characters that sort first and last in any of them; LEFT then makes it exact.
-// Found complete on unicode_ci, general_ci, bin, 0900_ai_ci, 0900_bin, unicode_520_ci and uca1400_ai_ci, with a range plan.
+//
+// The ranges are those of the prefix's beginning up to its last ASCII digit or punctuation: some collations sort a letter together with
+// the next one (Czech "ch" comes after every "c", Thai vowels after the consonant that follows), so that keys which begin with a letter
+// are not all next to each other. A prefix without such a character is looked for in all of the index.
 func (mysqlDialect) withPrefix(prefix string) (string, []any) {
 	if prefix == "" {
 		return "", nil
 	}
-	low := func(s string) string { return prefix + strings.Repeat(s, 8) }
-	return "(`key`>=? OR `key`>=? OR `key`>=?) AND (`key`<=? OR `key`<=? OR `key`<=?)" +
-			" AND LEFT(CAST(`key` AS BINARY),?)=CAST(? AS BINARY)",
-		[]any{
-			prefix, low("\t"), low("\x00"),
-			low("\uFFFD"), low("\uFFFF"), low("\U0010FFFF"),
-			len(prefix), prefix,
-		}
+	exact, args := "LEFT("+keyBytes+",?)=CAST(? AS BINARY)", []any{len(prefix), prefix}
+	head := prefix[:1+strings.LastIndexFunc(prefix, neverJoined)]
+	if head == "" {
+		return exact, args
+	}
+	end := func(s string) string { return head + strings.Repeat(s, 8) }
+	return "(`key`>=? OR `key`>=? OR `key`>=?) AND (`key`<=? OR `key`<=? OR `key`<=?) AND " + exact,
+		append([]any{head, end("\t"), end("\x00"), end("\uFFFD"), end("\uFFFF"), end("\U0010FFFF")}, args...)
 }
+
+// neverJoined reports whether no collation sorts the character together with the one after it.
+func neverJoined(r rune) bool { return r > ' ' && r < 0x7F && !unicode.IsLetter(r) }
 
 // withPrefixAnywhere serves utf8mb3 and latin1 columns, which hold no character that LIKE would lose and cannot be compared
 // with those of withPrefix.
 func (mysqlDialect) withPrefixAnywhere(prefix string) (string, []any) {
 	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(prefix)
-	return "`key` LIKE ? AND LEFT(CAST(`key` AS BINARY),?)=CAST(? AS BINARY)", []any{escaped + "%", len(prefix), prefix}
+	return "`key` LIKE ? AND LEFT(" + keyBytes + ",?)=CAST(? AS BINARY)", []any{escaped + "%", len(prefix), prefix}
 }
 
 // Error numbers of MySQL and MariaDB.
@@ -297,16 +313,12 @@ func (mysqlDialect) verdict(err error) verdict {
 	}
 	var network *net.OpError
 	switch {
+	case errors.As(err, &network) && network.Op == "dial", errors.Is(err, driver.ErrBadConn):
+		return notApplied
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return unknown
-	case errors.Is(err, driver.ErrBadConn):
-		return notApplied
-	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return unknown
-	case errors.As(err, &network):
-		if network.Op == "dial" {
-			return notApplied
-		}
+	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), network != nil:
 		return unknown
 	}
 	return final
@@ -334,6 +346,9 @@ func (mysqlDialect) explain(err error) error {
 	case e.Number == erOutOfRange:
 		return &LimitError{What: whatExpiration, Limit: "a time before 2038-01-19 03:14:07 UTC, where this table's INT column ends", cause: err,
 			Remedy: "larder migrate makes the column BIGINT"}
+	case e.Number == erCantAggregate, e.Number == erCantConvert:
+		return &LimitError{What: "row key", Limit: "characters that the key column's character set has", cause: err,
+			Remedy: "a table that Laravel makes is utf8mb4"}
 	case e.Number == erIncorrectString:
 		return &LimitError{What: "text", Limit: "what the columns' character set holds", cause: err,
 			Remedy: "a table that Laravel makes is utf8mb4"}

@@ -8,9 +8,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +33,8 @@ import (
 //
 // The MySQL options are go-sql-driver's, besides socket and ssl-ca=/path/to/ca.pem (verify the server by that authority). Not
 // given, they default to timeout=5s, readTimeout=30s, writeTimeout=30s; interpolateParams=true (one round trip instead of two),
-// maxAllowedPacket=0 (ask the server) and a strict sql_mode. clientFoundRows is refused: it hides what a statement changed.
+// maxAllowedPacket=0 (ask the server), a strict sql_mode, innodb_lock_wait_timeout=10 and lock_wait_timeout=20. Refused are
+// clientFoundRows, which hides what a statement changed, and character sets other than utf8mb4.
 //
 // A SQLite file is created when it is first used, opened in WAL mode, and waited for up to 5 s when another process writes it.
 func Open(address string, opts ...Option) (*Store, error) {
@@ -116,8 +119,8 @@ func (f failover) Connect(ctx context.Context) (driver.Conn, error) {
 			return conn, nil
 		}
 		failed = append(failed, err)
-		var network *net.OpError
-		if !errors.As(err, &network) || ctx.Err() != nil {
+		var server *mysql.MySQLError
+		if errors.As(err, &server) && server.Number != erTooManyConnections || ctx.Err() != nil {
 			break // the server was reached and said no
 		}
 	}
@@ -159,12 +162,24 @@ func mysqlConfigs(address string) ([]*mysql.Config, error) {
 			return nil, errors.New("database address: not understood: want mysql://user:password@host:3306/database, " +
 				"user:password@tcp(host:3306)/database, or sqlite:path")
 		}
+		_, place, _ := cutLast(address, "/") // as the driver does: before it, anything may be part of the password
+		_, query, _ := strings.Cut(place, "?")
+		options, err := url.ParseQuery(query)
+		if err == nil {
+			err = checkCharset(options)
+		}
+		if err != nil {
+			return nil, err
+		}
 		return []*mysql.Config{cfg}, nil
 	}
 	if scheme != "mysql" && scheme != "mariadb" {
 		return nil, fmt.Errorf("database address: scheme %q: want mysql, mariadb or sqlite", scheme)
 	}
 	rest, query, _ := strings.Cut(rest, "?")
+	if strings.Contains(query, "@") {
+		return nil, errors.New(`database address: there is an "@" after the "?": in a password, write "?" as %3F; in an option, "@" as %40`)
+	}
 	account, place, hasAccount := cutLast(rest, "@")
 	if !hasAccount {
 		account, place = "", rest
@@ -185,21 +200,25 @@ func mysqlConfigs(address string) ([]*mysql.Config, error) {
 	socket, authority := options.Get("socket"), options.Get("ssl-ca")
 	options.Del("socket")
 	options.Del("ssl-ca")
+	if err := checkOptions(options); err != nil {
+		return nil, err
+	}
 
 	var configs []*mysql.Config
 	for host := range strings.SplitSeq(hosts, ",") {
-		cfg, err := parseDSN("/?" + options.Encode())
-		if err != nil {
-			return nil, fmt.Errorf("database address: options: %w", err)
-		}
-		cfg.User, cfg.Passwd, cfg.DBName = user, password, name
-		cfg.Net, cfg.Addr = "unix", socket
+		at := "unix(" + socket + ")"
 		if socket == "" {
-			cfg.Net = "tcp"
-			if cfg.Addr, err = hostPort(host); err != nil {
+			address, err := hostPort(host)
+			if err != nil {
 				return nil, err
 			}
+			at = "tcp(" + address + ")" // with the host, so that the driver verifies its certificate for that name
 		}
+		cfg, err := parseDSN(at + "/?" + options.Encode())
+		if err != nil {
+			return nil, errors.New("database address: the options after ? are not understood together")
+		}
+		cfg.User, cfg.Passwd, cfg.DBName = user, password, name
 		if authority != "" {
 			if cfg.TLS, err = trustOnly(authority, cfg.Addr); err != nil {
 				return nil, err
@@ -208,6 +227,31 @@ func mysqlConfigs(address string) ([]*mysql.Config, error) {
 		configs = append(configs, cfg)
 	}
 	return configs, nil
+}
+
+// checkOptions names the option that the driver does not understand. Values are not repeated: they may be part of a password with a "?".
+func checkOptions(options url.Values) error {
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		one := url.Values{name: options[name]}
+		if _, err := mysql.ParseDSN("/?" + one.Encode()); err != nil {
+			return fmt.Errorf("database address: option %q: its value is not understood", name)
+		}
+	}
+	return checkCharset(options)
+}
+
+// checkCharset refuses a connection that does not speak utf8mb4: keys would be stored as other characters than they are, and in some
+// Asian character sets a quote can hide behind half a character.
+func checkCharset(options url.Values) error {
+	for name, values := range options {
+		value := strings.Join(values, ",")
+		switch lower := strings.ToLower(name); {
+		case lower == "charset" && value != "utf8mb4", lower == "collation" && !strings.HasPrefix(value, "utf8mb4_"),
+			strings.HasPrefix(lower, "character_set"), lower == "collation_connection":
+			return fmt.Errorf("database address: option %q: larder speaks utf8mb4 alone: leave it out", name)
+		}
+	}
+	return nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -261,6 +305,14 @@ func trustOnly(authority, address string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS12}, nil
 }
 
+// sessionVariables are set on every connection: a strict mode, so that nothing is cut; and waits for other transactions that end before the
+// driver stops waiting for the answer, so that the error says what it was and the statement can be repeated.
+var sessionVariables = map[string]string{
+	"sql_mode":                 "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
+	"innodb_lock_wait_timeout": "10",
+	"lock_wait_timeout":        "20",
+}
+
 // parseDSN parses go-sql-driver's notation and sets larder's defaults for what it leaves open.
 func parseDSN(dsn string) (*mysql.Config, error) {
 	cfg, err := mysql.ParseDSN(dsn)
@@ -277,11 +329,13 @@ func parseDSN(dsn string) (*mysql.Config, error) {
 	if !given("maxAllowedPacket") {
 		cfg.MaxAllowedPacket = 0
 	}
-	if !given("sql_mode") {
-		if cfg.Params == nil {
-			cfg.Params = map[string]string{}
+	for name, value := range sessionVariables {
+		if !given(name) {
+			if cfg.Params == nil {
+				cfg.Params = map[string]string{}
+			}
+			cfg.Params[name] = value
 		}
-		cfg.Params["sql_mode"] = "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"
 	}
 	cfg.Logger = &mysql.NopLogger{} // what it would print comes back as an error too
 	return cfg, nil

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/larder-cache/larder/store/php"
@@ -60,20 +62,32 @@ func (s *Store) item(ctx context.Context, key string) (Item, error) {
 	var (
 		found string
 		item  = Item{Key: key}
-		ttl   int64
+		now   int64
 	)
-	err := s.repeat(ctx, idempotent, func() error {
-		return s.read.QueryRowContext(ctx, s.text(s.sql.get), rowKey).Scan(&found, &item.stored, &item.Expiration, &ttl)
+	err := s.repeat(ctx, reading, func() error {
+		return s.read.QueryRowContext(ctx, s.text(s.sql.get), rowKey).Scan(&found, &item.stored, &item.Expiration, &now)
 	})
 	switch {
-	case errors.Is(err, sql.ErrNoRows), err == nil && (found != rowKey || ttl <= 0):
+	case errors.Is(err, sql.ErrNoRows), err == nil && (found != rowKey || item.Expiration <= now):
 		return Item{}, ErrNotFound
 	case err != nil:
 		return Item{}, err
 	}
 	item.Raw = s.dialect.fromColumn(item.stored)
-	item.TTL = time.Duration(ttl) * time.Second
+	item.TTL = remaining(item.Expiration, now)
 	return item, nil
+}
+
+// remaining is the time from now to the expiration, both in Unix seconds, or the longest that a Duration holds, which is 292 years.
+func remaining(expiration, now int64) time.Duration {
+	const most = int64(math.MaxInt64 / time.Second)
+	switch {
+	case now > 0 && expiration < math.MinInt64+now:
+		return -time.Duration(most) * time.Second
+	case now < 0 && expiration > math.MaxInt64+now:
+		return time.Duration(most) * time.Second
+	}
+	return time.Duration(max(-most, min(expiration-now, most))) * time.Second
 }
 
 // Has reports whether key has a live row, without reading its value. A stored null counts, unlike in Laravel, whose has reads and
@@ -81,11 +95,11 @@ func (s *Store) item(ctx context.Context, key string) (Item, error) {
 func (s *Store) Has(ctx context.Context, key string) (bool, error) {
 	rowKey := s.prefix + key
 	var (
-		found string
-		ttl   int64
+		found           string
+		expiration, now int64
 	)
-	err := s.repeat(ctx, idempotent, func() error {
-		return s.read.QueryRowContext(ctx, s.text(s.sql.has), rowKey).Scan(&found, &ttl)
+	err := s.repeat(ctx, reading, func() error {
+		return s.read.QueryRowContext(ctx, s.text(s.sql.has), rowKey).Scan(&found, &expiration, &now)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -93,7 +107,7 @@ func (s *Store) Has(ctx context.Context, key string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("has %q: %w", key, err)
 	}
-	return found == rowKey && ttl > 0, nil
+	return found == rowKey && expiration > now, nil
 }
 
 // maxList is how many keys or rows go into one statement.
@@ -123,7 +137,7 @@ func (s *Store) Many(ctx context.Context, keys ...string) (map[string]Item, erro
 
 func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]string, items map[string]Item) error {
 	statement := s.text(s.sql.many) + "(" + placeholders(len(rowKeys)) + ")"
-	return s.repeat(ctx, idempotent, func() error {
+	return s.repeat(ctx, reading, func() error {
 		rows, err := s.read.QueryContext(ctx, statement, rowKeys...)
 		if err != nil {
 			return err
@@ -133,16 +147,16 @@ func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]s
 			var (
 				found string
 				item  Item
-				ttl   int64
+				now   int64
 			)
-			if err := rows.Scan(&found, &item.stored, &item.Expiration, &ttl); err != nil {
+			if err := rows.Scan(&found, &item.stored, &item.Expiration, &now); err != nil {
 				return err
 			}
 			key, ok := wanted[found] // a look-alike of a wanted key is not wanted
-			if !ok || ttl <= 0 {
+			if !ok || item.Expiration <= now {
 				continue
 			}
-			item.Key, item.Raw, item.TTL = key, s.dialect.fromColumn(item.stored), time.Duration(ttl)*time.Second
+			item.Key, item.Raw, item.TTL = key, s.dialect.fromColumn(item.stored), remaining(item.Expiration, now)
 			items[key] = item
 		}
 		return rows.Err()
@@ -155,10 +169,14 @@ func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]s
 // It takes three round trips. Laravel's pull is a get and a forget, which two callers can interleave.
 func (s *Store) Pull(ctx context.Context, key string, dst any) error {
 	rowKey := s.prefix + key
+	var last conflict
 	for {
 		item, err := s.item(ctx, key)
 		if err == nil {
 			err = item.Decode(dst)
+		}
+		if err == nil {
+			err = last.again(item)
 		}
 		if err != nil {
 			return fmt.Errorf("pull %q: %w", key, err)
@@ -176,4 +194,22 @@ func (s *Store) Pull(ctx context.Context, key string, dst any) error {
 			return nil
 		}
 	}
+}
+
+// A conflict tells whether a compare-and-swap makes headway. A row that was changed by somebody else in between is a reason to try again; one
+// that is the same as before, and that the server nevertheless did not find by its own bytes, is not.
+type conflict struct {
+	seen  Item
+	times int
+}
+
+func (c *conflict) again(now Item) error {
+	if now.Expiration != c.seen.Expiration || !bytes.Equal(now.stored, c.seen.stored) {
+		*c = conflict{seen: now}
+		return nil
+	}
+	if c.times++; c.times > 3 {
+		return errors.New("the server does not find the row by the bytes that it returned: is a column neither text nor binary?")
+	}
+	return nil
 }

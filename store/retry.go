@@ -16,13 +16,19 @@ const (
 	maxRepeating = 10 * time.Second
 )
 
-// How a statement may be repeated when its outcome is unknown.
-type effect bool
+// An effect says what running a statement twice would do, and so what to do when its outcome is unknown.
+type effect int
 
 const (
-	idempotent effect = true  // twice is the same as once
-	once       effect = false // twice is not
+	reading    effect = iota // nothing
+	idempotent               // the same as once
+	once                     // more than once would
 )
+
+// A connectError is one of getting a connection: nothing was sent.
+type connectError struct{ error }
+
+func (e connectError) Unwrap() error { return e.error }
 
 // repeat runs a statement until it succeeds, fails for good, or has failed too often. The statement tells the error as the driver
 // gave it; repeat returns it explained.
@@ -36,19 +42,33 @@ func (s *Store) repeat(ctx context.Context, e effect, run func() error) error {
 		if err == nil {
 			return nil
 		}
-		v := s.dialect.verdict(err)
-		if v == unknown && e == once {
-			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-		}
-		if v == final || n == maxRepeats || time.Since(started) > maxRepeating || ctx.Err() != nil {
-			return s.dialect.explain(err)
+		v := s.verdict(err)
+		if v == final || v == unknown && e == once || n == maxRepeats || time.Since(started) > maxRepeating || ctx.Err() != nil {
+			return s.failure(e, v, err)
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), s.dialect.explain(err))
+			return errors.Join(ctx.Err(), s.failure(e, v, err))
 		case <-time.After(pause(n)):
 		}
 	}
+}
+
+func (s *Store) verdict(err error) verdict {
+	v := s.dialect.verdict(err)
+	var connect connectError
+	if errors.As(err, &connect) && v == unknown {
+		return notApplied
+	}
+	return v
+}
+
+// failure is the error that a statement ends with.
+func (s *Store) failure(e effect, v verdict, err error) error {
+	if v == unknown && e != reading {
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	}
+	return s.dialect.explain(err)
 }
 
 // pause is 1 ms to 4·2^n ms, at most 128 ms: long enough that rivals do not meet again in step.
@@ -61,14 +81,30 @@ func pause(n int) time.Duration {
 func (s *Store) exec(ctx context.Context, e effect, statement string, args ...any) (answer, error) {
 	var a answer
 	err := s.repeat(ctx, e, func() error {
-		res, err := s.write.ExecContext(ctx, s.text(statement), args...)
-		if err != nil {
+		return s.on(ctx, e, func(on executor) error {
+			res, err := on.ExecContext(ctx, s.text(statement), args...)
+			if err != nil {
+				return err
+			}
+			a, err = answerOf(res)
 			return err
-		}
-		a, err = answerOf(res)
-		return err
+		})
 	})
 	return a, err
+}
+
+// on runs a statement on the writing pool. One that must not be applied twice gets a connection first, so that trouble with getting one is
+// not taken for trouble with the statement.
+func (s *Store) on(ctx context.Context, e effect, run func(executor) error) error {
+	if e != once {
+		return run(s.write)
+	}
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return connectError{err}
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
+	return run(conn)
 }
 
 func answerOf(res sql.Result) (answer, error) {

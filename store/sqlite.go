@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jmoiron/sqlx"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// sqliteDialect speaks to SQLite 3.35 and later through modernc.org/sqlite. Text compares byte for byte there, so there are no
-// look-alikes, and a conditional upsert's row count alone tells what happened.
+// sqliteDialect speaks to SQLite 3.38 and later through modernc.org/sqlite. Text compares byte for byte there, so there are no
+// look-alikes, and a conditional upsert's row count alone tells what happened. Values are compared as bytes, because other programs may have
+// stored them as BLOBs.
 type sqliteDialect struct{}
 
 const sqliteNow = "unixepoch()"
@@ -38,9 +38,9 @@ func (sqliteDialect) now() string { return sqliteNow }
 
 func (sqliteDialect) statements(r *strings.Replacer) statements {
 	return statements{
-		get:     r.Replace(`SELECT "key",value,expiration,expiration-{now} FROM "{cache}" WHERE "key"=?`),
-		has:     r.Replace(`SELECT "key",expiration-{now} FROM "{cache}" WHERE "key"=?`),
-		many:    r.Replace(`SELECT "key",value,expiration,expiration-{now} FROM "{cache}" WHERE "key" IN `),
+		get:     r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key"=?`),
+		has:     r.Replace(`SELECT "key",expiration,{now} FROM "{cache}" WHERE "key"=?`),
+		many:    r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key" IN `),
 		put:     r.Replace(`INSERT INTO "{cache}" ("key",value,expiration) VALUES `),
 		putRow:  r.Replace(`(?,?,{now}+?)`),
 		putTail: sqlitePutTail,
@@ -48,9 +48,9 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 			` WHERE expiration<={now}`),
 		touch:     r.Replace(`UPDATE "{cache}" SET expiration={now}+? WHERE "key"=? AND "key"=? AND expiration>{now}`),
 		forget:    r.Replace(`DELETE FROM "{cache}" WHERE "key" IN (?,?) AND "key" IN (?,?)`),
-		take:      r.Replace(`DELETE FROM "{cache}" WHERE "key"=? AND "key"=? AND value=? AND expiration=?`),
+		take:      r.Replace(`DELETE FROM "{cache}" WHERE "key"=? AND "key"=? AND CAST(value AS BLOB)=CAST(? AS BLOB) AND expiration=?`),
 		increment: r.Replace(sqliteIncrement),
-		replace:   r.Replace(`UPDATE "{cache}" SET value=? WHERE "key"=? AND "key"=? AND value=? AND expiration>{now}`),
+		replace:   r.Replace(`UPDATE "{cache}" SET value=? WHERE "key"=? AND "key"=? AND CAST(value AS BLOB)=CAST(? AS BLOB) AND expiration>{now}`),
 		acquire: r.Replace(`INSERT INTO "{locks}" ("key",owner,expiration) VALUES (?,?,{now}+?)` +
 			` ON CONFLICT("key") DO UPDATE SET owner=excluded.owner,expiration=excluded.expiration` +
 			` WHERE expiration<={now} OR owner=excluded.owner`),
@@ -59,7 +59,7 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		forceRelease: r.Replace(`DELETE FROM "{locks}" WHERE "key"=? AND "key"=?`),
 		currentOwner: r.Replace(`SELECT "key",owner FROM "{locks}" WHERE "key"=? AND expiration>{now}`),
 		putIfLocked:  r.Replace(sqlitePutIfLocked),
-		list: r.Replace(`SELECT "key",length(CAST(value AS BLOB)) AS size,substr(value,1,300) AS head,expiration,expiration-{now} AS ttl` +
+		list: r.Replace(`SELECT "key",length(CAST(value AS BLOB)),substr(value,1,300),expiration,{now}` +
 			` FROM "{cache}"`),
 		isLive:     r.Replace(`expiration>{now}`),
 		isExpired:  r.Replace(`expiration<={now}`),
@@ -69,7 +69,6 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		bySize:     `length(CAST(value AS BLOB)) DESC,"key"`,
 		keys:       r.Replace(`SELECT "key" FROM "{cache}"`),
 		deleteKeys: r.Replace(`DELETE FROM "{cache}" WHERE "key" IN `),
-		deleteAll:  r.Replace(`DELETE FROM "{cache}"`),
 	}
 }
 
@@ -86,12 +85,12 @@ func appliedIf(changed bool) outcome {
 func (sqliteDialect) extended(a answer) bool    { return a.affected > 0 }
 func (sqliteDialect) fencedWrite(a answer) bool { return a.affected > 0 }
 
-func (sqliteDialect) incremented(ctx context.Context, db *sqlx.DB, text, rowKey string, by int64) (int64, outcome, error) {
+func (sqliteDialect) incremented(ctx context.Context, on executor, text, rowKey string, by int64) (int64, outcome, error) {
 	if by > maxFastStep || by < -maxFastStep {
 		return 0, notPlain, nil
 	}
 	var n int64
-	err := db.QueryRowContext(ctx, text, by, rowKey).Scan(&n)
+	err := on.QueryRowContext(ctx, text, by, rowKey).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, notPlain, nil // or missing: the slower path tells
 	}
@@ -144,8 +143,13 @@ func (sqliteDialect) verdict(err error) verdict {
 	switch sqliteCode(err) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return notApplied
+	case sqlite3.SQLITE_INTERRUPT:
+		return unknown
 	}
-	return final // a statement that was interrupted or failed is rolled back
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return unknown // the statement may have ended just before the context did
+	}
+	return final
 }
 
 // sqliteCode returns the error's primary result code, 0 if it is not SQLite's.

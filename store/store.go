@@ -61,8 +61,9 @@ type Store struct {
 // New returns a store over a pool that the caller has opened and will close.
 //
 // The pool's driver must be go-sql-driver/mysql, registered as "mysql", or modernc.org/sqlite, registered as "sqlite". For
-// MySQL the DSN should set interpolateParams=true, or every operation costs two round trips, and the session's sql_mode must be strict
-// (the default of MariaDB and MySQL), or the server cuts what does not fit. [Open] takes care of both.
+// MySQL the DSN should set interpolateParams=true, or every operation costs two round trips; the connection's character set must be
+// utf8mb4 (the driver's default), and its sql_mode strict (the servers' default), or the server cuts what does not fit. [Open] takes
+// care of all three.
 func New(db *sqlx.DB, opts ...Option) (*Store, error) {
 	d, err := dialectOf(db.DriverName())
 	if err != nil {

@@ -238,18 +238,8 @@ func (s *Store) Flush(ctx context.Context) (int64, error) {
 	if s.prefix == "" {
 		return 0, ErrNoPrefix
 	}
-	var deleted int64
-	for {
-		keys, err := s.prefixedKeys(ctx, maxDelete)
-		if err != nil || len(keys) == 0 {
-			return deleted, flushed(err)
-		}
-		n, err := s.deletePrefixed(ctx, keys)
-		deleted += n
-		if err != nil {
-			return deleted, flushed(err)
-		}
-	}
+	deleted, err := s.flush(ctx, s.prefix)
+	return deleted, flushed(err)
 }
 
 func flushed(err error) error {
@@ -259,33 +249,59 @@ func flushed(err error) error {
 	return nil
 }
 
-// FlushAll deletes every row of the table, whatever its prefix, and returns how many there were. Locks are left alone.
+// FlushAll deletes every row of the table, whatever its prefix, and returns how many there were. Locks are left alone. It works in
+// batches, as Flush does.
 func (s *Store) FlushAll(ctx context.Context) (int64, error) {
-	a, err := s.exec(ctx, idempotent, s.sql.deleteAll)
-	return a.affected, flushed(err)
+	deleted, err := s.flush(ctx, "")
+	return deleted, flushed(err)
 }
 
-func (s *Store) prefixedKeys(ctx context.Context, limit int) ([]any, error) {
-	var keys []any
-	err := s.withPrefix(s.prefix, func(condition string, args []any) error {
-		return s.repeat(ctx, idempotent, func() error {
-			keys = nil
-			return s.read.SelectContext(ctx, &keys, s.text(s.sql.keys)+" WHERE "+condition+fmt.Sprintf(" LIMIT %d", limit), args...)
-		})
+// flush goes through the keys once, in their order, so that it ends although others go on writing.
+func (s *Store) flush(ctx context.Context, prefix string) (deleted int64, err error) {
+	err = s.withPrefix(prefix, func(condition string, args []any) error {
+		for cursor := ""; ; {
+			keys, err := s.keysAfter(ctx, cursor, condition, args)
+			if err != nil || len(keys) == 0 {
+				return err
+			}
+			// The prefix is tested again, because a look-alike of another prefix may have taken a row over since its key was read.
+			statement := s.sql.deleteKeys + "(" + placeholders(len(keys)) + ")" + and(condition)
+			a, err := s.exec(ctx, idempotent, statement, slices.Concat(keys, args)...)
+			deleted += a.affected
+			if err != nil {
+				return err
+			}
+			cursor = keys[len(keys)-1].(string)
+		}
 	})
+	return deleted, err
+}
+
+func and(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return " AND " + condition
+}
+
+// keysAfter returns row keys in the column's order, beginning with the first one for an empty cursor.
+func (s *Store) keysAfter(ctx context.Context, cursor, condition string, args []any) ([]any, error) {
+	where := "1=1" + and(condition)
+	if cursor != "" {
+		where += and(s.sql.afterKey)
+		args = append(slices.Clone(args), cursor)
+	}
+	statement := fmt.Sprintf("%s WHERE %s ORDER BY %s LIMIT %d", s.sql.keys, where, s.sql.byKey, maxDelete)
+	var found []string
+	err := s.repeat(ctx, reading, func() error {
+		found = nil
+		return s.read.SelectContext(ctx, &found, s.text(statement), args...)
+	})
+	keys := make([]any, len(found))
+	for i, key := range found {
+		keys[i] = key
+	}
 	return keys, err
-}
-
-// deletePrefixed deletes rows by key and tests the prefix again, because a look-alike of another prefix may have taken a row over
-// since its key was read.
-func (s *Store) deletePrefixed(ctx context.Context, keys []any) (int64, error) {
-	var a answer
-	err := s.withPrefix(s.prefix, func(condition string, args []any) (err error) {
-		statement := s.sql.deleteKeys + "(" + placeholders(len(keys)) + ") AND " + condition
-		a, err = s.exec(ctx, idempotent, statement, slices.Concat(keys, args)...)
-		return err
-	})
-	return a.affected, err
 }
 
 // withPrefix runs a statement with the dialect's condition for a prefix, and again with its other form where the column's character

@@ -143,6 +143,9 @@ func start() (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", EnvDSN, err)
 		}
+		if cfg.Net != "tcp" {
+			return nil, fmt.Errorf("%s: want an address of the form user:password@tcp(host:port)/, because some tests need its parts", EnvDSN)
+		}
 		return &Server{cfg: cfg, stop: func() {}}, nil
 	}
 	if daemon := findDaemon(); daemon != "" {

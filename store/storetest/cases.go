@@ -389,6 +389,10 @@ var counting = []testCase{
 			h.wantRow("prefixfoo", c.value, start+5)
 		}
 		h.wantErr(bad(h.store.Decrement(h.ctx, "foo", math.MinInt64)), store.ErrOverflow)
+		h.exec("DELETE FROM cache")
+		h.wantErr(bad(h.store.Decrement(h.ctx, "foo", math.MinInt64)), store.ErrNotFound)
+		h.insert("prefixfoo", "i:-1;", start+5)
+		h.wantNumber(math.MaxInt64)(h.store.Decrement(h.ctx, "foo", math.MinInt64))
 	}},
 	{"text that only resembles an integer is corrupt", func(t *testing.T, h *harness) {
 		for _, value := range []string{"I:5;", "i:;", "i:5", "i:٣;", "i:5;\n", "i:99999999999999999999", "i: 5;", "5"} {
@@ -563,6 +567,15 @@ var locking = []testCase{
 			}
 			h.wantWinners(1, func(s *store.Store, _ int) (bool, error) { return s.Lock(name, time.Minute).Acquire(h.ctx) })
 		}
+	}},
+	{"putIfLocked goes by the lock's own prefix", func(t *testing.T, h *harness) {
+		other := h.open(t, store.WithPrefix("other"), store.WithClock(h.clock.Now))
+		lock := other.Lock("foo", 10*time.Second)
+		h.yes(lock.Acquire(h.ctx))
+		h.yes(other.PutIfLocked(h.ctx, lock, "key", 1, time.Minute))
+		same, err := store.New(other.DB(), store.WithPrefix("prefix"), store.WithClock(h.clock.Now))
+		h.must(err)
+		h.yes(same.PutIfLocked(h.ctx, lock, "key", 1, time.Minute))
 	}},
 	{"putIfLocked writes while the lock is held, and not after", func(t *testing.T, h *harness) {
 		a := h.store.Lock("foo", 10*time.Second)
@@ -807,6 +820,29 @@ var browsing = []testCase{
 		for range h.store.List(h.ctx, store.ListOptions{}) {
 			break // a caller may stop early
 		}
+	}},
+	{"times beyond 292 years are live, and none is an error for other rows", func(t *testing.T, h *harness) {
+		if h.hasIntColumn() {
+			return // it holds no such times
+		}
+		h.insert("prefixa", "i:1;", 253402300799) // the end of the year 9999
+		h.insert("prefixb", "i:1;", math.MaxInt64)
+		h.insert("prefixc", "i:1;", math.MinInt64)
+		h.must(h.store.Put(h.ctx, "d", 1, math.MaxInt64))
+		h.wantList(store.ListOptions{}, "a int 4", "b int 4", "d int 4")
+		for _, key := range []string{"a", "b", "d"} {
+			item, err := h.store.Item(h.ctx, key)
+			h.must(err)
+			if item.TTL <= 0 {
+				t.Errorf("%s: ttl is %s", key, item.TTL)
+			}
+		}
+		h.wantMissing("c")
+	}},
+	{"list shows a string that a column has cut as corrupt", func(t *testing.T, h *harness) {
+		h.insert("prefixcut", `s:70000:"abc";`, start+60)
+		h.insert("prefixwhole", `s:3:"abc";`, start+60)
+		h.wantList(store.ListOptions{}, "cut corrupt 14", "whole string 10")
 	}},
 	{"list refuses options that make no sense", func(t *testing.T, h *harness) {
 		for _, o := range []store.ListOptions{{State: "dead"}, {Order: "colour"}, {Limit: -1}} {

@@ -166,6 +166,17 @@ func (h *harness) db() *sqlx.DB { return h.store.DB() }
 // isMySQL tells which quotes the engine takes, and whether it compares keys by a collation.
 func (h *harness) isMySQL() bool { return h.db().DriverName() == "mysql" }
 
+// hasIntColumn tells whether the expiration column ends in 2038.
+func (h *harness) hasIntColumn() bool {
+	if !h.isMySQL() {
+		return false
+	}
+	var kind string
+	h.must(h.db().GetContext(h.ctx, &kind, "SELECT data_type FROM information_schema.columns"+
+		" WHERE table_schema = DATABASE() AND table_name = 'cache' AND column_name = 'expiration'"))
+	return kind == "int"
+}
+
 // rows returns all of the cache table, by key's bytes.
 func (h *harness) rows() []row {
 	h.t.Helper()
