@@ -58,6 +58,7 @@ type statements struct {
 
 	foreverClamped string // row key, value: as put, but never beyond what an INT column holds. "" where columns have no width
 	add            string // row key, value, ttl
+	addClamped     string // as foreverClamped
 	touch          string // ttl, row key twice
 	forget         string // row key and companion, both twice
 	take           string // row key twice, value, expiration

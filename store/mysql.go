@@ -151,6 +151,7 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		put: r.Replace(mysqlPut), putRow: r.Replace(mysqlPutRow), putTail: mysqlPutTail,
 		foreverClamped: r.Replace(mysqlForeverClamped),
 		add:            r.Replace(mysqlAdd),
+		addClamped:     r.Replace(strings.Replace(mysqlAdd, "{now}+?", "LEAST({now}+?,2147483647)", 1)),
 		touch:          r.Replace(mysqlTouch),
 		forget:         r.Replace(mysqlForget),
 		take:           r.Replace(mysqlTake),

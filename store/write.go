@@ -67,11 +67,16 @@ func (s *Store) Forever(ctx context.Context, key string, value any) error {
 func (s *Store) forever(ctx context.Context, rowKey, column string) error {
 	args := []any{rowKey, column, wholeSeconds(ForeverTTL)}
 	_, err := s.exec(ctx, idempotent, s.sql.put+s.sql.putRow+s.sql.putTail, args...)
-	var limit *LimitError
-	if errors.As(err, &limit) && limit.What == whatExpiration && s.sql.foreverClamped != "" {
+	if s.sql.foreverClamped != "" && isExpirationLimit(err) {
 		_, err = s.exec(ctx, idempotent, s.sql.foreverClamped, args...)
 	}
 	return err
+}
+
+// isExpirationLimit reports whether the server refused an expiration that its column cannot hold.
+func isExpirationLimit(err error) bool {
+	var limit *LimitError
+	return errors.As(err, &limit) && limit.What == whatExpiration
 }
 
 // maxBatch bounds the bytes of values in one statement of PutMany, well below every server's default max_allowed_packet (16 MiB).
@@ -160,7 +165,8 @@ func (s *Store) inTransaction(ctx context.Context, do func(*sqlx.Tx) error) erro
 // Add stores value under key for ttl if the key is absent or expired, and reports whether it did.
 //
 // It is one statement and atomic across processes: of any number of concurrent Adds of an absent key, exactly one returns true.
-// The ttl is rounded up to whole seconds; a ttl of zero or less stores nothing and returns false.
+// The ttl is rounded up to whole seconds; a ttl of zero or less stores nothing and returns false. [ForeverTTL] ends with an INT column, as
+// in Forever.
 //
 // Add returns [ErrLookalikeKey] if the column's collation equates key with a live row's different key, and [ErrOutcomeUnknown]
 // if the connection was lost before the server's answer arrived.
@@ -176,6 +182,9 @@ func (s *Store) Add(ctx context.Context, key string, value any, ttl time.Duratio
 		return false, nil
 	}
 	a, err := s.exec(ctx, once, s.sql.add, rowKey, column, wholeSeconds(ttl))
+	if ttl == ForeverTTL && s.sql.addClamped != "" && isExpirationLimit(err) {
+		a, err = s.exec(ctx, once, s.sql.addClamped, rowKey, column, wholeSeconds(ttl))
+	}
 	if err != nil {
 		return false, fmt.Errorf("add %q: %w", key, err)
 	}

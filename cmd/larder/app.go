@@ -149,16 +149,29 @@ func (a *app) onTerminal() bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// readAll returns an argument's value: all of standard input for "-".
-func (a *app) readAll(argument string) (string, error) {
+// readAll returns an argument's value: all of standard input for "-", unless the context ends first.
+func (a *app) readAll(ctx context.Context, argument string) (string, error) {
 	if argument != "-" {
 		return argument, nil
 	}
-	text, err := io.ReadAll(a.stdin)
-	if err != nil {
-		return "", fmt.Errorf("read standard input: %w", err)
+	type input struct {
+		text []byte
+		err  error
 	}
-	return string(text), nil
+	read := make(chan input, 1)
+	go func() {
+		text, err := io.ReadAll(a.stdin)
+		read <- input{text, err}
+	}()
+	select {
+	case in := <-read:
+		if in.err != nil {
+			return "", fmt.Errorf("read standard input: %w", in.err)
+		}
+		return string(in.text), nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("read standard input: %w", ctx.Err())
+	}
 }
 
 // ttlFlag is a time to live on the command line: seconds, or a duration such as 10m.

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +32,14 @@ temporary SQLite file and a fake DingTalk on this machine. It takes a few second
 				return err
 			}
 			defer d.close()
-			return d.run()
+			// A pipe that nobody reads any more, as in larder demo | head, is an error of writing then, and not this process's end.
+			broken := make(chan os.Signal, 1)
+			signal.Notify(broken, syscall.SIGPIPE)
+			defer signal.Stop(broken)
+			if err := d.run(); err != nil {
+				return err
+			}
+			return d.writing
 		},
 	}
 }
@@ -44,6 +53,8 @@ type demo struct {
 	dir    string
 	vendor *fetchertest.DingTalk
 	env    []string
+
+	writing error // the first error of showing it
 }
 
 func newDemo(ctx context.Context, a *app) (*demo, error) {
@@ -139,7 +150,9 @@ func (d *demo) run() error {
 }
 
 func (d *demo) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(d.app.stdout, format+"\n", args...)
+	if d.writing == nil {
+		_, d.writing = fmt.Fprintf(d.app.stdout, format+"\n", args...)
+	}
 }
 
 func times(n int) string {
@@ -188,6 +201,9 @@ func (d *demo) command(args []string) (string, error) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(d.ctx, d.larder, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = d.dir, d.env, &out, &out
+	if d.writing != nil {
+		return "", d.writing // nobody looks any more
+	}
 	if err := cmd.Run(); err != nil {
 		return out.String(), fmt.Errorf("larder %s: %w", strings.Join(args, " "), err)
 	}

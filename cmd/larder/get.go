@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,11 +66,17 @@ Exit status 1 if there is no live row.`,
 
 // An itemView is a row with its value, as -o json prints it.
 type itemView struct {
-	Key        string          `json:"key"`
+	Key        json.RawMessage `json:"key"`
 	Value      json.RawMessage `json:"value"`
 	Type       string          `json:"type"`
 	Expiration int64           `json:"expiration"` // Unix seconds
 	TTL        int64           `json:"ttl"`        // seconds
+}
+
+// jsonKey is a key in JSON, in the form that php.JSON has for one that is not UTF-8, as a SQLite table may hold.
+func jsonKey(key string) json.RawMessage {
+	text, _ := php.JSON(php.String(key)) // strings have a form
+	return text
 }
 
 func (a *app) printItem(item store.Item, raw bool) error {
@@ -79,7 +86,7 @@ func (a *app) printItem(item store.Item, raw bool) error {
 	}
 	var value php.Value
 	if err := item.Decode(&value); err != nil {
-		return err
+		return fmt.Errorf("get %q: %w", item.Key, err)
 	}
 	text, err := php.JSON(value)
 	if err != nil {
@@ -87,7 +94,7 @@ func (a *app) printItem(item store.Item, raw bool) error {
 	}
 	if a.json() {
 		return a.printJSON(itemView{
-			Key: item.Key, Value: text, Type: php.TypeName(item.Raw), Expiration: item.Expiration, TTL: int64(item.TTL / time.Second),
+			Key: jsonKey(item.Key), Value: text, Type: php.TypeName(item.Raw), Expiration: item.Expiration, TTL: int64(item.TTL / time.Second),
 		})
 	}
 	if s, ok := value.(php.String); ok {

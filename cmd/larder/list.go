@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -56,16 +57,16 @@ With -o json each row is one line: {"key","type","size","state","expiration","tt
 
 // An entryView is a row without its value, as -o json prints it.
 type entryView struct {
-	Key        string      `json:"key"`
-	Type       string      `json:"type"`
-	Size       int64       `json:"size"` // bytes, as stored
-	State      store.State `json:"state"`
-	Expiration int64       `json:"expiration"` // Unix seconds
-	TTL        int64       `json:"ttl"`        // seconds; 0 or less if it has expired
+	Key        json.RawMessage `json:"key"`
+	Type       string          `json:"type"`
+	Size       int64           `json:"size"` // bytes, as stored
+	State      store.State     `json:"state"`
+	Expiration int64           `json:"expiration"` // Unix seconds
+	TTL        int64           `json:"ttl"`        // seconds; 0 or less if it has expired
 }
 
 func viewEntry(e store.Entry) entryView {
-	v := entryView{Key: e.Key, Type: e.Type, Size: e.Size, State: store.Expired, Expiration: e.Expiration, TTL: int64(e.TTL / time.Second)}
+	v := entryView{Key: jsonKey(e.Key), Type: e.Type, Size: e.Size, State: store.Expired, Expiration: e.Expiration, TTL: int64(e.TTL / time.Second)}
 	if e.Live() {
 		v.State = store.Live
 	}
@@ -83,9 +84,8 @@ func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions) err
 			_ = table.Flush() // what was found before the error is shown; the error says more
 			return err
 		}
-		v := viewEntry(e)
 		if rows++; a.json() {
-			if err := a.printJSON(v); err != nil {
+			if err := a.printJSON(viewEntry(e)); err != nil {
 				return err
 			}
 			continue
@@ -93,7 +93,7 @@ func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions) err
 		if rows == 1 {
 			_, _ = fmt.Fprintln(table, "KEY\tTYPE\tSIZE\tEXPIRES")
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", printable(v.Key), v.Type, v.Size, expires(e.TTL))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", printable(e.Key), e.Type, e.Size, expires(e.TTL))
 		if rows%alignedRows == 0 {
 			if err := table.Flush(); err != nil {
 				return err

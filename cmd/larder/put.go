@@ -26,8 +26,8 @@ func (f *valueFlags) register(cmd *cobra.Command) {
 }
 
 // value returns what to store for the argument.
-func (f *valueFlags) value(a *app, argument string) (any, error) {
-	text, err := a.readAll(argument)
+func (f *valueFlags) value(ctx context.Context, a *app, argument string) (any, error) {
+	text, err := a.readAll(ctx, argument)
 	if err != nil || !f.json {
 		return text, err
 	}
@@ -54,7 +54,7 @@ func newPutCmd(a *app) *cobra.Command {
 		Example: "  larder put greeting hello --ttl 10m\n  larder put settings '{\"theme\":\"dark\"}' --json\n  larder put page - < page.html",
 		Args:    arguments("KEY", "VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			value, err := f.value(a, args[1])
+			value, err := f.value(cmd.Context(), a, args[1])
 			if err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ func newAddCmd(a *app) *cobra.Command {
 			"\n\nExit status 1 if there is a value already.",
 		Args: arguments("KEY", "VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			value, err := f.value(a, args[1])
+			value, err := f.value(cmd.Context(), a, args[1])
 			if err != nil {
 				return err
 			}
