@@ -1,5 +1,8 @@
 // Package store is Laravel's database cache table as a Go library.
 //
+// [Open] connects; [Store.Get], [Store.Put], [Store.Add], [Store.Increment], [Store.Touch], [Store.Forget] and [Store.Many] are Laravel's methods of
+// these names; [Store.Lock] is Cache::lock; [Store.List] shows what is there; [Store.PutIfLocked] writes only while a lock is held.
+//
 // # Rows
 //
 // A row is a key, a value and an expiration in the table that Laravel's database cache driver uses (5.5 to 13). A row that
