@@ -123,6 +123,8 @@ func TestCommands_ErrorsSayWhatToTry(t *testing.T) {
 	}{
 		{2, []string{"frobnicate"}, []string{`unknown command "frobnicate"`, "larder --help"}},
 		{2, []string{"gte", "k"}, []string{"get"}},
+		{2, []string{"delete", "k"}, []string{"did you mean forget?"}},
+		{2, []string{"set", "k", "v"}, []string{"put"}},
 		{2, []string{"get"}, []string{"KEY is missing", "larder get --help"}},
 		{2, []string{"get", "k", "--colour"}, []string{"--colour", "larder get --help"}},
 		{2, []string{"put", "k", "v", "--ttl", "soon"}, []string{"--ttl", "600, 10m"}},

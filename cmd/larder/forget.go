@@ -11,8 +11,9 @@ import (
 
 func newForgetCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "forget KEY...",
-		Short: "Delete the rows of the KEYs",
+		Use:        "forget KEY...",
+		Short:      "Delete the rows of the KEYs",
+		SuggestFor: []string{"delete", "del", "rm", "remove"},
 		Long: `Delete the rows of the KEYs, live or expired, and the rows in which Laravel's Cache::flexible keeps their times.
 
 Exit status 1 if a KEY had no row; the others are deleted nevertheless.`,

@@ -18,9 +18,10 @@ func newListCmd(a *app) *cobra.Command {
 		state, order string
 	)
 	cmd := &cobra.Command{
-		Use:     "list [PATTERN]",
-		Aliases: []string{"ls"},
-		Short:   "List the rows of the prefix, without their values",
+		Use:        "list [PATTERN]",
+		Aliases:    []string{"ls"},
+		SuggestFor: []string{"keys", "scan"},
+		Short:      "List the rows of the prefix, without their values",
 		Long: `List the live rows of the prefix whose key matches PATTERN, in which "*" stands for any characters and "?"
 for one; --state all lists the expired ones too. Values are never read whole.
 

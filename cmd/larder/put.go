@@ -48,11 +48,12 @@ Laravel's MySQL tables), there is one row for both, and put takes it over, as La
 func newPutCmd(a *app) *cobra.Command {
 	var f valueFlags
 	cmd := &cobra.Command{
-		Use:     "put KEY VALUE",
-		Short:   "Store VALUE under KEY, whatever was there",
-		Long:    "Store VALUE under KEY, whatever was there.\n\n" + aboutValue + "\n\n" + aboutLookalikes,
-		Example: "  larder put greeting hello --ttl 10m\n  larder put settings '{\"theme\":\"dark\"}' --json\n  larder put page - < page.html",
-		Args:    arguments("KEY", "VALUE"),
+		Use:        "put KEY VALUE",
+		SuggestFor: []string{"set"},
+		Short:      "Store VALUE under KEY, whatever was there",
+		Long:       "Store VALUE under KEY, whatever was there.\n\n" + aboutValue + "\n\n" + aboutLookalikes,
+		Example:    "  larder put greeting hello --ttl 10m\n  larder put settings '{\"theme\":\"dark\"}' --json\n  larder put page - < page.html",
+		Args:       arguments("KEY", "VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value, err := f.value(cmd.Context(), a, args[1])
 			if err != nil {
