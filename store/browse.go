@@ -190,11 +190,8 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 	}
 	// A page is read whole before it is shown, so that a repeated statement shows no row twice and a slow reader holds none open.
 	if paged {
-		var page []listed
-		if err := s.repeat(ctx, reading, func() error {
-			page = page[:0]
-			return s.eachListed(ctx, statement, args, func(row listed) error { page = append(page, row); return nil })
-		}); err != nil {
+		page, err := s.page(ctx, statement, args)
+		if err != nil {
 			return nil, err
 		}
 		for _, row := range page {
@@ -212,6 +209,16 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 		err = s.dialect.explain(err)
 	}
 	return nil, err
+}
+
+// page returns the rows that a statement with list's columns finds.
+func (s *Store) page(ctx context.Context, statement string, args []any) ([]listed, error) {
+	var page []listed
+	err := s.repeat(ctx, reading, func() error {
+		page = page[:0]
+		return s.eachListed(ctx, statement, args, func(row listed) error { page = append(page, row); return nil })
+	})
+	return page, err
 }
 
 func (s *Store) eachListed(ctx context.Context, statement string, args []any, visit func(listed) error) error {

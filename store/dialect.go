@@ -81,6 +81,19 @@ type statements struct {
 	bySize     string // an order
 	keys       string // conditions, order and limit follow
 	deleteKeys string // IN list follows
+
+	// Pruning. What reads rows returns list's columns, those that it leaves out empty.
+	expirations     string // conditions, order and limit follow
+	sizes           string // the same with the sizes of the values
+	lockExpirations string // expirations of the lock table
+	deleteLocks     string // IN list follows
+	fromExpiration  string // a condition; expiration
+	stillExpired    string // a condition, for rows that are named by key
+	unchanged       string // the same; row key, expiration
+	indexed         string // tells for the cache table and the lock table whether an index begins with expiration
+
+	count  string // conditions follow
+	sample string // a condition that one row in n meets; n
 }
 
 // An answer is what the server says about a statement that was executed.

@@ -36,6 +36,10 @@ var (
 	// ErrLockTimeout is returned by Lock.Block when the lock stayed with another owner for the whole wait.
 	ErrLockTimeout = errors.New("lock is still held by another owner")
 
+	// ErrPruning is returned by Prune when another pruner of the same table is at work, anywhere in the fleet, or has taken its place. There
+	// is nothing to do: the other one does it.
+	ErrPruning = errors.New("another pruner is at work on this table")
+
 	// ErrNoPrefix is returned by Flush when the store has no prefix, so that it would empty a table that other
 	// applications may share. FlushAll does that when it is meant.
 	ErrNoPrefix = errors.New("the prefix is empty, so a flush would delete every row of the table: use FlushAll if that is meant")

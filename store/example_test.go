@@ -156,3 +156,53 @@ func ExampleStore_List() {
 	// user:1 string 10
 	// user:2 array 22
 }
+
+func ExampleStore_Prune() {
+	s, closeStore := exampleStore()
+	defer closeStore()
+	ctx := context.Background()
+
+	err := s.PutMany(ctx, map[string]any{"a": 1, "b": 2, "c": 3}, time.Minute)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Run it from every server, once a minute: one of them does the work.
+	res, err := s.Prune(ctx, store.PruneOptions{MaxRows: 2})
+	if errors.Is(err, store.ErrPruning) {
+		return
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(res.Expired, "expired,", res.Evicted, "over the bound")
+	// Output: 0 expired, 1 over the bound
+}
+
+func ExampleStore_Stats() {
+	s, closeStore := exampleStore()
+	defer closeStore()
+	ctx := context.Background()
+
+	err := s.PutMany(ctx, map[string]any{"user:1": "Ann", "user:2": []int{1, 2}, "other": 7}, 30*time.Minute)
+	if err != nil {
+		log.Fatal(err)
+	}
+	st, err := s.Stats(ctx, store.StatsOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(st.Live.Rows, "live rows,", st.Live.Bytes, "bytes, the largest:", st.Biggest[0].Key)
+	for _, f := range st.Keys.Largest {
+		fmt.Printf("%q %d\n", f.Name, f.Rows)
+	}
+	for _, b := range st.Expires {
+		if b.Rows > 0 {
+			fmt.Println(b.Name, b.Rows)
+		}
+	}
+	// Output:
+	// 3 live rows, 36 bytes, the largest: user:2
+	// "user:" 2
+	// "" 1
+	// <1h 3
+}

@@ -34,6 +34,19 @@ const sqliteIncrement = `UPDATE "{cache}" SET value='i:'||(CAST(substr(value,3,l
 const sqlitePutIfLocked = `INSERT INTO "{cache}" ("key",value,expiration)` +
 	` SELECT ?,?,{now}+? FROM "{locks}" WHERE "key"=? AND "key"=? AND owner=? AND expiration>{now}` + sqlitePutTail
 
+// Pruning has MySQL's shape: SQLite has one writer, whom a DELETE of 199 rows keeps waiting for milliseconds, and one of all of them for
+// as long as it takes.
+const (
+	// sqliteIndexed takes an index on part of the rows for none. "key" and a name in quotes would each be the other's where they do not exist,
+	// hence the single quotes.
+	sqliteIndexed = `SELECT ` +
+		`EXISTS(SELECT 1 FROM pragma_index_list('{cache}') l, pragma_index_info(l.name) c WHERE l.partial=0 AND c.seqno=0 AND c.name='expiration'),` +
+		`EXISTS(SELECT 1 FROM pragma_index_list('{locks}') l, pragma_index_info(l.name) c WHERE l.partial=0 AND c.seqno=0 AND c.name='expiration')`
+
+	// sqliteSample chooses by the number of the row, which says when it was first written and nothing of its key; SQLite has no hash.
+	sqliteSample = `rowid%?=0`
+)
+
 func (sqliteDialect) now() string { return sqliteNow }
 
 func (sqliteDialect) statements(r *strings.Replacer) statements {
@@ -69,6 +82,17 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		bySize:     `length(CAST(value AS BLOB)) DESC,"key"`,
 		keys:       r.Replace(`SELECT "key" FROM "{cache}"`),
 		deleteKeys: r.Replace(`DELETE FROM "{cache}" WHERE "key" IN `),
+
+		expirations:     r.Replace(`SELECT "key",0,'',expiration,{now} FROM "{cache}"`),
+		sizes:           r.Replace(`SELECT "key",length(CAST(value AS BLOB)),'',expiration,{now} FROM "{cache}"`),
+		lockExpirations: r.Replace(`SELECT "key",0,'',expiration,{now} FROM "{locks}"`),
+		deleteLocks:     r.Replace(`DELETE FROM "{locks}" WHERE "key" IN `),
+		fromExpiration:  `expiration>=?`,
+		stillExpired:    r.Replace(`expiration+0<={now}`),
+		unchanged:       `("key"=? AND expiration+0=?)`,
+		indexed:         r.Replace(sqliteIndexed),
+		count:           r.Replace(`SELECT COUNT(*) FROM "{cache}"`),
+		sample:          sqliteSample,
 	}
 }
 

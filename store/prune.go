@@ -1,0 +1,418 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// PruneOptions bound what a Prune leaves. The zero value deletes what has expired and nothing else.
+type PruneOptions struct {
+	// MaxRows and MaxBytes are how many live rows, and bytes of their stored values, the store's prefix may keep. What is beyond is deleted,
+	// soonest to expire first and so forever rows last. Default to 0: no bound. A store without a prefix refuses them unless AllPrefixes is
+	// set.
+	MaxRows  int64
+	MaxBytes int64
+
+	// AllPrefixes makes the bounds those of the table: rows of every prefix are counted, and deleted. Defaults to false.
+	AllPrefixes bool
+
+	// Progress is called after each statement that deletes. It delays the pruner, and nobody else. Defaults to none.
+	Progress func(PruneProgress)
+}
+
+// A PruneResult tells what a Prune deleted.
+type PruneResult struct {
+	Expired      int64 // expired rows of the cache table, whatever their prefix
+	ExpiredLocks int64 // expired rows of the lock table
+	Evicted      int64 // live rows, to keep the bounds
+	EvictedBytes int64 // of their values, if MaxBytes was given; estimated where a writer came in between
+
+	// MissingIndex tells that the cache table or the lock table has no index on expiration, so that all of its rows were read to find the
+	// expired ones. larder migrate adds it.
+	MissingIndex bool
+}
+
+// Deleted is the number of rows that were deleted in all.
+func (r PruneResult) Deleted() int64 { return r.Expired + r.ExpiredLocks + r.Evicted }
+
+// PruneProgress tells how far a Prune is.
+type PruneProgress struct {
+	PruneResult       // so far
+	Total       int64 // how many rows it will have deleted, about; -1 if that would take a scan of the table to tell
+}
+
+// Prune deletes the expired rows of the cache table and of the lock table, of all prefixes, because an expired row is nobody's; and then, if
+// the options have bounds, live rows of the store's prefix until the bounds hold.
+//
+// It never deletes a row that is live when its turn comes, but for the bounds: the keys are read first, at most 199, and deleted by
+// primary key with the expiration tested again, so that a row which was written in between stays. Neither does it stall writers for longer than
+// one such DELETE takes. For the bounds it deletes only rows whose key and expiration are still what they were when they were read; rows
+// that are written after it began to count are not counted.
+//
+// One pruner works on a table in the whole fleet: it holds a row of the lock table, which it renews before each batch and which ends by itself
+// two minutes after a pruner died. While another one holds it, Prune returns [ErrPruning] at once, having done nothing; and a
+// pruner which finds that it lost its row stops with that error. Without the index on expiration it reads the whole table once, in the
+// order of the keys, and [PruneResult] says so.
+//
+// Whatever the error, the result tells what was deleted until then, at least: a batch whose answer was lost is not counted. Between
+// batches Prune looks whether ctx has ended.
+//
+// Laravel has no such command for this table (10 to 13): a row goes when its key is read after its expiry, and all others stay. Its lock
+// table is swept by chance, 2 in 100 acquisitions.
+func (s *Store) Prune(ctx context.Context, o PruneOptions) (PruneResult, error) {
+	p := &pruner{
+		store: s, options: o, total: -1,
+		lock: s.withoutPrefix().Lock(pruneLock+s.table, pruneLockTTL),
+	}
+	if err := p.prune(ctx); err != nil {
+		return p.done, fmt.Errorf("prune: %w", err)
+	}
+	return p.done, nil
+}
+
+const (
+	// pruneLock is followed by the cache table's name. It has no prefix: the expired rows of all prefixes are one job.
+	pruneLock = "larder:prune:"
+
+	// pruneLockTTL is longer than any batch can take: half a minute until a read times out, ten seconds of repeating and the same for a
+	// DELETE that waits for somebody's rows.
+	pruneLockTTL = 2 * time.Minute
+
+	// evictPage is how many rows are sorted out at a time to keep a bound. The server sorts anew for each page, so that a larger one is
+	// cheaper; 10,000 keys are some MB here.
+	evictPage = 50 * maxDelete
+)
+
+// withoutPrefix is the same tables seen without a prefix.
+func (s *Store) withoutPrefix() *Store {
+	all := &Store{config: s.config, read: s.read, write: s.write, dialect: s.dialect, sql: s.sql}
+	all.prefix = ""
+	return all
+}
+
+// A pruner is one run of Prune.
+type pruner struct {
+	store   *Store
+	options PruneOptions
+	lock    *Lock
+	done    PruneResult
+	total   int64
+}
+
+func (o PruneOptions) bounded() bool { return o.MaxRows > 0 || o.MaxBytes > 0 }
+
+func (p *pruner) check() error {
+	for what, bound := range map[string]int64{"max rows": p.options.MaxRows, "max bytes": p.options.MaxBytes} {
+		if bound < 0 {
+			return &LimitError{What: what, Limit: "0 (no bound) or more", Got: fmt.Sprint(bound)}
+		}
+	}
+	if p.options.bounded() && p.store.prefix == "" && !p.options.AllPrefixes {
+		return &LimitError{
+			What: "bound", Limit: "a store with a prefix", Got: "the empty one, to which the rows of all other applications belong too",
+			Remedy: "ask for all prefixes if that is meant",
+		}
+	}
+	return nil
+}
+
+func (p *pruner) prune(ctx context.Context) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	switch acquired, err := p.lock.Acquire(ctx); {
+	case errors.Is(err, ErrLookalikeKey), err == nil && !acquired: // a look-alike is that of a table whose name differs in case
+		return ErrPruning
+	case err != nil:
+		p.unlock(ctx)
+		return err
+	}
+	defer p.unlock(ctx)
+
+	s := p.store
+	var cacheIndexed, locksIndexed bool
+	err := s.repeat(ctx, reading, func() error {
+		return s.read.QueryRowContext(ctx, s.sql.indexed).Scan(&cacheIndexed, &locksIndexed)
+	})
+	if err != nil {
+		return err
+	}
+	p.done.MissingIndex = !cacheIndexed || !locksIndexed
+	if p.options.Progress != nil && cacheIndexed {
+		if p.total, err = s.count(ctx, s.sql.isExpired); err != nil {
+			return err
+		}
+	}
+	for _, t := range []expiredTable{
+		{s.sql.expirations, s.sql.deleteKeys, cacheIndexed, &p.done.Expired},
+		{s.sql.lockExpirations, s.sql.deleteLocks, locksIndexed, &p.done.ExpiredLocks},
+	} {
+		find := p.byExpiration
+		if !t.indexed {
+			find = p.byKey
+		}
+		if err := find(ctx, t); err != nil {
+			return err
+		}
+	}
+	if p.options.bounded() {
+		return p.evict(ctx)
+	}
+	return nil
+}
+
+// unlock gives the lock back also when ctx has ended. If that fails the lock ends by itself.
+func (p *pruner) unlock(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, _ = p.lock.Release(ctx)
+}
+
+// keep renews the lock, and tells why to stop if there is a reason to.
+func (p *pruner) keep(ctx context.Context) error {
+	held, err := p.lock.Refresh(ctx)
+	if err == nil && !held {
+		err = fmt.Errorf("the prune lock was lost: %w", ErrPruning)
+	}
+	return err
+}
+
+// An expiredTable is one of the two tables, and where its deleted rows are counted.
+type expiredTable struct {
+	read    string
+	remove  string
+	indexed bool
+	deleted *int64
+}
+
+// byExpiration deletes a table's expired rows, soonest expired first, over the index.
+func (p *pruner) byExpiration(ctx context.Context, t expiredTable) error {
+	s := p.store
+	condition, args := s.sql.isExpired, []any(nil)
+	for {
+		if err := p.keep(ctx); err != nil {
+			return err
+		}
+		statement := fmt.Sprintf("%s WHERE %s ORDER BY expiration LIMIT %d", t.read, condition, maxDelete)
+		batch, err := s.page(ctx, s.text(statement), args)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		n, err := p.deleteExpired(ctx, t, batch)
+		if err != nil {
+			return err
+		}
+		from := batch[len(batch)-1].expiration
+		if n == 0 {
+			from++ // all of them were written in between; or cannot be deleted, which must not keep the others
+		}
+		condition, args = s.sql.isExpired+and(s.sql.fromExpiration), []any{from}
+	}
+}
+
+// byKey does it without an index: it goes through all rows once, by key, in pages that no server needs long for.
+func (p *pruner) byKey(ctx context.Context, t expiredTable) error {
+	return p.walk(ctx, t.read, "", nil, func(page []listed) error {
+		expired := slices.DeleteFunc(page, func(row listed) bool { return row.expiration > row.now })
+		for batch := range slices.Chunk(expired, maxDelete) {
+			if err := p.keep(ctx); err != nil {
+				return err
+			}
+			if _, err := p.deleteExpired(ctx, t, batch); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// walk shows all rows that meet the condition, page after page by key.
+func (p *pruner) walk(ctx context.Context, read, condition string, args []any, visit func([]listed) error) error {
+	s, after := p.store, ""
+	for {
+		if err := p.keep(ctx); err != nil {
+			return err
+		}
+		statement := fmt.Sprintf("%s WHERE 1=1%s%s ORDER BY %s LIMIT %d", read, and(condition), after, s.sql.byKey, listPage)
+		page, err := s.page(ctx, s.text(statement), args)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		if after == "" {
+			after, args = and(s.sql.afterKey), append(slices.Clone(args), nil)
+		}
+		args[len(args)-1] = page[len(page)-1].key
+		last := len(page) < listPage
+		if err := visit(page); err != nil || last {
+			return err
+		}
+	}
+}
+
+func (p *pruner) deleteExpired(ctx context.Context, t expiredTable, batch []listed) (int64, error) {
+	s := p.store
+	keys := make([]any, len(batch))
+	for i, row := range batch {
+		keys[i] = row.key
+	}
+	a, err := s.exec(ctx, idempotent, t.remove+"("+placeholders(len(keys))+")"+and(s.sql.stillExpired), keys...)
+	if err != nil {
+		return 0, err
+	}
+	*t.deleted += a.affected
+	p.report()
+	return a.affected, nil
+}
+
+func (p *pruner) report() {
+	if p.options.Progress == nil {
+		return
+	}
+	total := p.total
+	if total >= 0 {
+		total = max(total, p.done.Deleted()) // rows expire meanwhile
+	}
+	p.options.Progress(PruneProgress{PruneResult: p.done, Total: total})
+}
+
+// An excess is what there is beyond the bounds.
+type excess struct{ rows, bytes int64 }
+
+func (e excess) none() bool { return e.rows <= 0 && e.bytes <= 0 }
+
+func (p *pruner) evict(ctx context.Context) error {
+	prefix := p.store.prefix
+	if p.options.AllPrefixes {
+		prefix = ""
+	}
+	err := p.store.withPrefix(prefix, func(condition string, args []any) error {
+		over, err := p.measure(ctx, condition, args)
+		if err != nil || over.none() {
+			return err
+		}
+		return p.evictSoonest(ctx, over, condition, args)
+	})
+	var limit *LimitError
+	if errors.As(err, &limit) && limit.What == "row key" {
+		return nil // the column's character set cannot hold the prefix, so that no row has it
+	}
+	return err
+}
+
+// measure counts the live rows. Their sizes are read only where a bound asks for them: it makes the server load every value.
+func (p *pruner) measure(ctx context.Context, condition string, args []any) (excess, error) {
+	var rows, bytes int64
+	live := p.store.sql.isLive + and(condition)
+	err := p.walk(ctx, p.sizes(), live, args, func(page []listed) error {
+		rows += int64(len(page))
+		for _, row := range page {
+			bytes += row.size
+		}
+		return nil
+	})
+	var over excess
+	if p.options.MaxRows > 0 {
+		over.rows = rows - p.options.MaxRows
+	}
+	if p.options.MaxBytes > 0 {
+		over.bytes = bytes - p.options.MaxBytes
+	}
+	if p.total >= 0 && !over.none() {
+		ofBytes := float64(rows) * float64(over.bytes) / float64(max(bytes, 1))
+		p.total = p.done.Deleted() + max(over.rows, int64(ofBytes))
+	}
+	return over, err
+}
+
+func (p *pruner) sizes() string {
+	if p.options.MaxBytes > 0 {
+		return p.store.sql.sizes
+	}
+	return p.store.sql.expirations
+}
+
+// evictSoonest deletes the rows that expire next until nothing is beyond the bounds any more.
+func (p *pruner) evictSoonest(ctx context.Context, over excess, condition string, args []any) error {
+	s := p.store
+	from := ""
+	for {
+		if err := p.keep(ctx); err != nil {
+			return err
+		}
+		statement := fmt.Sprintf("%s WHERE %s%s%s ORDER BY %s LIMIT %d", p.sizes(), s.sql.isLive, and(condition), from, s.sql.byExpiry, evictPage)
+		page, err := s.page(ctx, s.text(statement), args)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		before := p.done.Evicted
+		for len(page) > 0 && !over.none() {
+			n := 0 // the rows that it takes, as many as go into one statement
+			for left := over; n < min(len(page), maxDelete) && !left.none(); n++ {
+				left.rows, left.bytes = left.rows-1, left.bytes-page[n].size
+			}
+			if err := p.keep(ctx); err != nil {
+				return err
+			}
+			gone, err := p.deleteUnchanged(ctx, page[:n])
+			if err != nil {
+				return err
+			}
+			over.rows, over.bytes = over.rows-gone.rows, over.bytes-gone.bytes
+			if n == len(page) {
+				break
+			}
+			page = page[n:]
+		}
+		if over.none() {
+			return nil
+		}
+		next := page[len(page)-1].expiration
+		if p.done.Evicted == before {
+			next++ // as in byExpiration
+		}
+		if from == "" {
+			from, args = and(s.sql.fromExpiration), append(slices.Clone(args), nil)
+		}
+		args[len(args)-1] = next
+	}
+}
+
+// deleteUnchanged deletes the rows that are as they were read, and returns what that freed. Which rows were not, the server does not say:
+// their share of the bytes is taken for the average one.
+func (p *pruner) deleteUnchanged(ctx context.Context, batch []listed) (excess, error) {
+	s := p.store
+	keys, tests := make([]any, len(batch)), make([]any, 0, 2*len(batch))
+	bytes := int64(0)
+	for i, row := range batch {
+		keys[i] = row.key
+		tests = append(tests, row.key, row.expiration)
+		bytes += row.size
+	}
+	unchanged := strings.TrimSuffix(strings.Repeat(s.sql.unchanged+" OR ", len(batch)), " OR ")
+	a, err := s.exec(ctx, idempotent, s.sql.deleteKeys+"("+placeholders(len(keys))+")"+and("("+unchanged+")"), append(keys, tests...)...)
+	if err != nil {
+		return excess{}, err
+	}
+	gone := excess{rows: a.affected, bytes: bytes}
+	if a.affected < int64(len(batch)) {
+		gone.bytes = bytes * a.affected / int64(len(batch))
+	}
+	p.done.Evicted += gone.rows
+	p.done.EvictedBytes += gone.bytes
+	p.report()
+	return gone, nil
+}
+
+// count returns how many rows of the cache table meet the condition, all of them if it is empty.
+func (s *Store) count(ctx context.Context, condition string) (n int64, err error) {
+	statement := s.sql.count
+	if condition != "" {
+		statement += " WHERE " + condition
+	}
+	err = s.repeat(ctx, reading, func() error { return s.read.QueryRowContext(ctx, s.text(statement)).Scan(&n) })
+	return n, err
+}

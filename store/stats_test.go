@@ -1,0 +1,59 @@
+package store
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+)
+
+func TestFamily_EndsWithTheFirstSeparatorOrLaravelsOwnPrefix(t *testing.T) {
+	for key, want := range map[string]string{
+		"user:7:name": "user:", "app.settings": "app.", "dingding_access_token": "dingding_", "plain": "", "": "", ":": ":",
+		"laravel_cache_user:7": "laravel_cache_", "my-app-cache-user:7": "my-app-cache-", "my_app_cache_x": "my_app_cache_", "a-b": "",
+		"a.b_cache": "a.", "日本:x": "日本:",
+	} {
+		if got := family(key); got != want {
+			t.Errorf("family of %q is %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestFamilyTally_KeepsTheLargestInBoundedMemory(t *testing.T) {
+	tally := newFamilyTally(3)
+	most := 0
+	for i := range 100_000 {
+		n := 1
+		if i%20_000 == 7 {
+			n = 50
+		}
+		for range n {
+			tally.add(fmt.Sprintf("%06d:", i), Count{Rows: 1, Bytes: 10})
+		}
+		most = max(most, len(tally.known))
+	}
+	f := tally.families()
+	if most > 2*3+100 {
+		t.Errorf("held %d families, want at most 106", most)
+	}
+	if len(f.Largest) != 3 || f.Largest[0].Rows != 50 || f.Largest[2].Rows != 50 || f.Rest.Rows != 100_000-5+2*50 {
+		t.Errorf("families are %+v", f)
+	}
+}
+
+func TestBuckets_EndBeforeTheirTime(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		ttl  time.Duration
+		want string
+	}{
+		{time.Second, "<1m"}, {time.Minute - 1, "<1m"}, {time.Minute, "<10m"}, {10 * time.Minute, "<1h"}, {time.Hour, "<6h"}, {6 * time.Hour, "<1d"},
+		{day, "<7d"}, {7 * day, "<30d"}, {30 * day, "<1y"}, {365 * day, "longer"}, {foreverFrom, "longer"}, {foreverFrom + 1, "forever"},
+		{ForeverTTL, "forever"}, {math.MaxInt64, "forever"},
+	} {
+		buckets := newBuckets()
+		if got := buckets[bucketOf(buckets, Entry{TTL: c.ttl})].Name; got != c.want {
+			t.Errorf("%s is in %q, want %q", c.ttl, got, c.want)
+		}
+	}
+}
