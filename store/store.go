@@ -40,6 +40,7 @@ package store
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -59,6 +60,9 @@ type Store struct {
 	owned       []*sqlx.DB
 	dialect     dialect
 	sql         statements
+
+	flights  flightGroup // of Remember and Flexible
+	failures sync.Map    // of Flexible: key to *refreshFailure, until a refresh succeeds and at most as long as the value lives
 }
 
 // New returns a store over a pool that the caller has opened and will close.

@@ -27,7 +27,7 @@ type Opener func(t testing.TB, opts ...store.Option) *store.Store
 
 // Run runs every case of the suite on stores from open.
 func Run(t *testing.T, open Opener) {
-	for _, group := range [][]testCase{reading, writing, counting, locking, limits, browsing, pruning} {
+	for _, group := range [][]testCase{reading, writing, counting, locking, limits, browsing, pruning, remembering} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(t, newHarness(t, open)) })
 		}
