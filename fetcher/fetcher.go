@@ -213,7 +213,11 @@ func (f *Fetcher) fillLocked(ctx context.Context, lock *store.Lock, enough time.
 // ahead returns how long before the row expires to fetch the next token. A vendor whose tokens live shorter than that would be asked
 // by every call.
 func (f *Fetcher) ahead() time.Duration {
-	if life := time.Duration(f.lastLife.Load()); life > 0 {
+	life := time.Duration(f.lastLife.Load())
+	if documented := f.source.Info().Life; life == 0 && documented > 0 {
+		life = rowTTL(documented, f.config.margin, 0)
+	}
+	if life > 0 {
 		return min(f.config.refreshAhead, life/2)
 	}
 	return f.config.refreshAhead

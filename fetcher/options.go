@@ -54,7 +54,7 @@ func WithMargin(margin time.Duration) Option {
 }
 
 // WithRefreshAhead sets how long before the row expires the next token is fetched, while the old one is still handed out. At most half
-// of a row's life is taken. Zero fetches on expiry only. Defaults to the source's own, which is 10 minutes for DingTalk.
+// of a row's life is taken, which is that of the last one this process fetched, or else the one that the vendor documents. Zero fetches on expiry only. Defaults to the source's own, which is 10 minutes for DingTalk.
 func WithRefreshAhead(ahead time.Duration) Option {
 	return option(func(c *config) error {
 		if ahead < 0 {

@@ -122,3 +122,32 @@ func TestFetcher_RefreshAheadOfZeroFetchesOnExpiryOnly(t *testing.T) {
 		}
 	})
 }
+
+// Another process does not know how long the row lived that it finds; the vendor's documented life bounds what it takes for soon.
+func TestFetcher_AheadIsAtMostHalfOfTheDocumentedLife(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, f *fleet) {
+		fake, source := newFake(t)
+		for range 5 {
+			process := newFetcher(t, f.process(), source, fetcher.WithRefreshAhead(24*time.Hour))
+			if _, err := process.Token(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := fake.Count(); n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+	})
+}
+
+func TestFetcher_RefreshesAheadAgainAndAgain(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, f *fleet) {
+		source := returning("the-next-token", 7200*time.Second)
+		process := newFetcher(t, f.process(), source, fetcher.WithRefreshAhead(10*time.Minute))
+		for want := int32(1); want <= 3; want++ {
+			f.soon()
+			if token, err := process.Token(context.Background()); err != nil || token != "the-next-token" || source.calls.Load() != want {
+				t.Fatalf("round %d: %q, %v, %d fetches", want, token, err, source.calls.Load())
+			}
+		}
+	})
+}

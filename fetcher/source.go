@@ -27,6 +27,9 @@ type Info struct {
 	// Margin is how much sooner than the vendor's expiry the row should expire, unless [WithMargin] says otherwise.
 	Margin time.Duration
 
+	// Life is how long the vendor's tokens live, as documented; 0 if that is not known.
+	Life time.Duration
+
 	// RefreshAhead is how long before the row expires the next token should be fetched, unless [WithRefreshAhead] says otherwise.
 	RefreshAhead time.Duration
 }

@@ -130,7 +130,7 @@ func New(appKey, appSecret string, opts ...Option) (*Source, error) {
 // Info returns "dingtalk" and the API as the name; a margin of 200 s, so that DingTalk's 7200 s become a row of 7000; and 10 minutes
 // to refresh ahead, as DingTalk's guide to calling its APIs advises (2026). A renewed token is the same string, so that those who still use the old one are not disturbed.
 func (s *Source) Info() fetcher.Info {
-	return fetcher.Info{Name: "dingtalk " + string(s.api), Margin: 200 * time.Second, RefreshAhead: 10 * time.Minute}
+	return fetcher.Info{Name: "dingtalk " + string(s.api), Margin: 200 * time.Second, Life: 2 * time.Hour, RefreshAhead: 10 * time.Minute}
 }
 
 // Fetch asks DingTalk once. Its errors are a [*fetcher.SourceError] whose Code is DingTalk's errcode in decimal, or the code of

@@ -281,3 +281,19 @@ func TestSetting_HidesThePasswordOfAURL(t *testing.T) {
 		}
 	}
 }
+
+func TestSetting_HidesPasswordsInOddPlaces(t *testing.T) {
+	for _, tt := range []struct{ value, want string }{
+		{"mysql://127.0.0.1:1/db?password=hunter2", "mysql://127.0.0.1:1/db?[secret]"},
+		{"mysql://u@h/db?tls=true&password=hunter2&timeout=5s", "mysql://u@h/db?tls=true&[secret]&timeout=5s"},
+		{"mysql://root:hunter2/db", "mysql://root:[secret]"},
+		{"mysql://h:3306,h2:3307/db", "mysql://h:3306,h2:3307/db"},
+		{"mysql://[::1]:3306/db", "mysql://[::1]:3306/db"},
+		{"mysql://u:a:b@h/db", "mysql://u:[secret]@h/db"},
+		{"sqlite:larder.db", "sqlite:larder.db"},
+	} {
+		if got := (Setting{Value: tt.value}).String(); got != tt.want {
+			t.Errorf("%s is shown as %s; want %s", tt.value, got, tt.want)
+		}
+	}
+}

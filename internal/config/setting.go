@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -51,11 +53,43 @@ func hidePassword(value string) string {
 	}
 	at := strings.LastIndexByte(rest, '@')
 	if at < 0 {
-		return value
+		return scheme + "://" + hideWithoutAccount(rest)
 	}
+	end := hideOptions(rest[at:])
 	colon := strings.IndexByte(rest[:at], ':')
 	if colon < 0 {
-		return value
+		return scheme + "://" + rest[:at] + end
 	}
-	return scheme + "://" + rest[:colon+1] + hidden + rest[at:]
+	return scheme + "://" + rest[:colon+1] + hidden + end
+}
+
+// harmless are the options of a database URL whose values are shown.
+var harmless = []string{"tls", "ssl-ca", "socket", "timeout", "readTimeout", "writeTimeout", "charset", "collation", "prefix"}
+
+// hideOptions hides the values of all other options after the first question mark: Laravel's URLs may have a password there.
+func hideOptions(s string) string {
+	place, query, ok := strings.Cut(s, "?")
+	if !ok {
+		return s
+	}
+	options := strings.Split(query, "&")
+	for i, option := range options {
+		if name, _, _ := strings.Cut(option, "="); !slices.Contains(harmless, name) {
+			options[i] = hidden
+		}
+	}
+	return place + "?" + strings.Join(options, "&")
+}
+
+var port = regexp.MustCompile(`^[0-9]*([/,\]]|$)`)
+
+// hideWithoutAccount hides what may be a password where somebody has forgotten the host: what follows a colon and is no port.
+func hideWithoutAccount(rest string) string {
+	rest = hideOptions(rest)
+	for i := range len(rest) {
+		if rest[i] == ':' && rest[0] != '[' && !port.MatchString(rest[i+1:]) {
+			return rest[:i+1] + hidden
+		}
+	}
+	return rest
 }

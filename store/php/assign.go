@@ -72,8 +72,9 @@ func (u *unmarshaler) store(rv reflect.Value, v Value) error {
 		}
 	case reflect.String:
 		if s, ok := v.(String); ok && t != numberType {
-			rv.SetString(strings.Clone(string(s)))
-			return nil
+			text, err := u.text(s)
+			rv.SetString(text)
+			return err
 		}
 	case reflect.Slice:
 		return u.storeSlice(rv, v)
@@ -129,7 +130,11 @@ func got(v Value) string {
 // follow calls use with the target of r. While it runs, u counts the values that it makes.
 func (u *unmarshaler) follow(r Reference, want string, use func(target Value) error) error {
 	target := r.target
-	switch target.(type) {
+	switch t := target.(type) {
+	case String:
+		if err := u.charge(1 + len(t)/bytesPerValue); err != nil {
+			return err
+		}
 	case nil:
 		return &TypeError{Want: want, Got: "reference past a Serializable object, which only its class can resolve"}
 	case *Array, *Object:
@@ -153,10 +158,34 @@ func (u *unmarshaler) enter(n int) error {
 	if len(u.following) == 0 {
 		return nil
 	}
-	if u.left -= n + 1; u.left < 0 {
+	return u.charge(n + 1)
+}
+
+// bytesPerValue is how many bytes of a string count as one more value: a copy of a long string is made for every reference to it.
+const bytesPerValue = 4
+
+// charge counts values that exist only because references were followed.
+func (u *unmarshaler) charge(n int) error {
+	if u.left -= n; u.left < 0 {
 		return &LimitError{What: "values made by following references", Limit: int64(u.limit)}
 	}
 	return nil
+}
+
+// chargeText charges a string that is about to be copied, if only a reference led to it.
+func (u *unmarshaler) chargeText(n int) error {
+	if len(u.following) == 0 {
+		return nil
+	}
+	return u.charge(n / bytesPerValue)
+}
+
+// text copies a string out of the decoded text.
+func (u *unmarshaler) text(s String) (string, error) {
+	if err := u.chargeText(len(s)); err != nil {
+		return "", err
+	}
+	return strings.Clone(string(s)), nil
 }
 
 func (u *unmarshaler) leave() { u.depth-- }
@@ -173,7 +202,7 @@ func (u *unmarshaler) plain(v Value) (any, error) {
 	case Float:
 		return float64(v), nil
 	case String:
-		return strings.Clone(string(v)), nil
+		return u.text(v)
 	case Reference:
 		var x any
 		err := u.follow(v, "any", func(target Value) (err error) {

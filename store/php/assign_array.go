@@ -10,6 +10,9 @@ import (
 func (u *unmarshaler) storeSlice(rv reflect.Value, v Value) error {
 	t := rv.Type()
 	if s, ok := v.(String); ok && t.Elem().Kind() == reflect.Uint8 {
+		if err := u.chargeText(len(s)); err != nil {
+			return err
+		}
 		rv.SetBytes([]byte(s))
 		return nil
 	}
@@ -77,6 +80,9 @@ func (u *unmarshaler) storeMap(rv reflect.Value, a *Array) error {
 	for _, e := range a.entries {
 		k := reflect.New(t.Key()).Elem()
 		if err := storeKey(k, e.key); err != nil {
+			return under(e.key, err)
+		}
+		if err := u.chargeText(len(e.key.text)); err != nil {
 			return under(e.key, err)
 		}
 		x := reflect.New(t.Elem()).Elem()
