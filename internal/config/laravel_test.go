@@ -277,3 +277,17 @@ func TestLoad_SaysThatAMySQLWithoutPrefixIsReadAsItIs(t *testing.T) {
 		}
 	}
 }
+
+// The config/cache.php of Laravel 5.0 to 5.5.21 has the prefix written in, and some applications still do: CACHE_PREFIX has no effect there.
+func TestLoad_PrefixThatIsWrittenIntoTheApplication(t *testing.T) {
+	for _, tt := range []struct{ config, want string }{
+		{"<?php return ['prefix' => 'fixed_'];", "fixed_"},
+		{"<?php return ['prefix' => env('CACHE_PREFIX', 'fixed_')];", "zz"},
+		{"<?php return ['prefix' => env('CACHE_PREFIX')];", "zz"},
+	} {
+		c, _ := setup{files: map[string]string{".env": "DB_HOST=h\nCACHE_PREFIX=zz", "config/cache.php": tt.config}}.must(t)
+		if c.Prefix.Value != tt.want || hasNotice(c, "is not read by this application") != (tt.want == "fixed_") {
+			t.Errorf("%s: prefix %q, notices %q", tt.config, c.Prefix.Value, c.Notices)
+		}
+	}
+}

@@ -17,6 +17,7 @@ type formula struct {
 	separator, suffix string
 	appName           string // what stands for an APP_NAME that is not set
 	literal           bool   // the prefix is the suffix alone
+	fixed             bool   // whatever CACHE_PREFIX says
 	source            string // where the formula was found
 	guess             string // which Laravel's it is taken to be, if that is not certain
 }
@@ -37,6 +38,10 @@ const artisan = `php artisan tinker --execute="echo Cache::getPrefix();" prints 
 // the prefix that Laravel derives from APP_NAME.
 func (l *loader) laravelPrefix() (Setting, bool) {
 	if v, at := l.env.laravel("CACHE_PREFIX"); v.Kind != dotenv.Absent {
+		if f, err := findFormula(l.env.root); err == nil && f.fixed && f.suffix != v.String() {
+			l.noticef("%s is not read by this application: its config/cache.php says %s, and so does larder; set --prefix for another", at.at(), quote(f.suffix))
+			return Setting{f.suffix, f.source}, true
+		}
 		s := Setting{v.String(), at.at()}
 		if msg := checkPrefix(s.Value); msg != "" {
 			l.failf("%s: %s", s.Source, msg)
@@ -146,7 +151,7 @@ func cacheConfigFormula(src string) (formula, bool) {
 	}
 	switch m := textExpr.FindStringSubmatch(expr); {
 	case m != nil:
-		return formula{literal: true, suffix: m[1]}, true
+		return formula{literal: true, suffix: m[1], fixed: !strings.HasPrefix(expr, "env(")}, true
 	case expr == "env('CACHE_PREFIX')", expr == "env('CACHE_PREFIX',null)", expr == "null":
 		return formula{literal: true}, true
 	}
