@@ -23,6 +23,10 @@ test: test-deps ## Run all tests with the race detector, on real servers (instal
 test-deps: ## Install what the tests start: MariaDB, PHP with Laravel, a C compiler
 	@scripts/test-deps.sh
 
+.PHONY: test-peers
+test-peers: test-deps ## Run the tests on Oracle MySQL 9, a Galera cluster and Laravel 10 and 13 (installs them on Debian; root)
+	@scripts/test-peers.sh
+
 .PHONY: fuzz
 fuzz: ## Fuzz the codec of PHP's format for a minute a target, from the corpus in the repository
 	go test ./store/php -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME)
@@ -34,7 +38,8 @@ FUZZTIME ?= 60s
 lint: ## Check formatting, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
-	go run $(STATICCHECK) ./...
+	go vet -tags peers ./store
+	go run $(STATICCHECK) -tags peers ./...
 
 .PHONY: bench
 bench: ## Run the benchmarks, each beside its reference

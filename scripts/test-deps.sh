@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what the tests start for real: a MariaDB server (its program alone, no system service), PHP with Laravel's own
-# database cache, and a C compiler for the race detector. Does nothing if all of it is there. Debian and Ubuntu; needs root or sudo.
+# database cache, and a C compiler for the race detector; and the packages that are its arguments. Does nothing if all of it is there.
+# Debian and Ubuntu; needs root or sudo.
 set -eu
 
-packages="mariadb-server-core mariadb-client-core
+packages="$* mariadb-server-core mariadb-client-core
   php-cli php-mysql php-sqlite3 php-illuminate-cache php-illuminate-database php-illuminate-events
   gcc libc6-dev"
 

@@ -1,6 +1,7 @@
 <?php
 // Gives a script Laravel's own database cache, from Debian's php-illuminate packages: $cache (Repository), $store (DatabaseStore),
-// $conn (Connection) and $schema (its schema builder). The connection is described by LARAVEL_* variables.
+// $conn (Connection), $schema (its schema builder) and $migration, what "artisan cache:table" makes of this version. The connection is
+// described by LARAVEL_* variables.
 error_reporting(E_ALL & ~E_DEPRECATED);
 set_error_handler(function ($level, $message, $file, $line) {
     if (error_reporting() & $level) {
@@ -28,6 +29,11 @@ if (getenv('LARAVEL_DRIVER') === 'sqlite') {
 }
 $conn = $capsule->getConnection();
 $schema = $conn->getSchemaBuilder();
+Illuminate\Support\Facades\Facade::setFacadeApplication(['db' => $capsule->getDatabaseManager(), 'db.schema' => $schema]);
+$migration = require stream_resolve_include_path('Illuminate/Cache/Console/stubs/cache.stub');
+if (! is_object($migration)) {
+    $migration = new CreateCacheTable; // it has a name until Laravel 8
+}
 $store = new Illuminate\Cache\DatabaseStore($conn, 'cache', getenv('LARAVEL_PREFIX'), 'cache_locks');
 $cache = new Illuminate\Cache\Repository($store);
 

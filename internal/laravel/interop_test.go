@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,35 +28,33 @@ type shared struct {
 	store *store.Store
 }
 
-// onEachEngine runs a test with the tables on MariaDB and in a SQLite file, made by Laravel's own schema builder as its
-// migration does it, and adopted by larder.
+// onEachEngine runs a test for each release of Laravel, with the tables on MariaDB and in a SQLite file, made by that release's own
+// migration and adopted by larder.
 func onEachEngine(t *testing.T, test func(t *testing.T, s shared)) {
-	t.Run("MySQL", func(t *testing.T) {
-		db := testdb.MySQL(t)
-		app := laravel.OnMySQL(t, db, prefix)
-		app.Run(t, createTables)
-		test(t, adopt(t, app, db.URL(), migrations.MySQL))
-	})
-	t.Run("SQLite", func(t *testing.T) {
-		path := testdb.SQLite(t)
-		app := laravel.OnSQLite(path, prefix)
-		app.Run(t, "touch("+quote(path)+");"+createTables)
-		test(t, adopt(t, app, "sqlite:"+path, migrations.SQLite))
-	})
+	for _, release := range laravel.Releases() {
+		t.Run(release.String()+"/MySQL", func(t *testing.T) {
+			db := testdb.MySQL(t)
+			app := release.OnMySQL(t, db, prefix)
+			app.Run(t, "$migration->up();")
+			test(t, adopt(t, app, db.URL(), migrations.MySQL))
+		})
+		t.Run(release.String()+"/SQLite", func(t *testing.T) {
+			path := filepath.Join(release.TempDir(t), "larder.db")
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			app := release.OnSQLite(path, prefix)
+			app.Run(t, "$migration->up();")
+			test(t, adopt(t, app, "sqlite:"+path, migrations.SQLite))
+		})
+	}
 }
 
-// createTables is the migration of Laravel 8.53 to 12.40.
-const createTables = `
-$schema->create('cache', function ($table) {
-    $table->string('key')->primary();
-    $table->mediumText('value');
-    $table->integer('expiration');
-});
-$schema->create('cache_locks', function ($table) {
-    $table->string('key')->primary();
-    $table->string('owner');
-    $table->integer('expiration');
-});`
+// storeNULsAlike tells whether both sides store a value with NUL bytes alike. On SQLite larder does it as Laravel does since 11.38, in base64;
+// before that Laravel stored it as it is and did not understand base64.
+func (s shared) storeNULsAlike(t *testing.T) bool {
+	return s.store.DB().DriverName() == "mysql" || s.app.Release.Since(t, 11, 38)
+}
 
 func adopt(t *testing.T, app *laravel.App, address string, engine migrations.Engine) shared {
 	t.Helper()
@@ -186,8 +186,7 @@ var goValues = []goValue{
 func TestLaravelReadsWhatLarderWrote(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s shared) {
 		values := goValues
-		if s.store.DB().DriverName() == "sqlite" {
-			// Laravel reads base64 on SQLite since 11.38; these packages are older.
+		if !s.storeNULsAlike(t) {
 			values = slices.DeleteFunc(slices.Clone(values), func(v goValue) bool { text, _ := v.value.(string); return text == "a\x00b" })
 		}
 		for i, v := range values {
@@ -235,8 +234,7 @@ func TestBothWriteTheSameRow(t *testing.T) {
 				t.Fatalf("%s: %d rows, want 2", c.php, len(rows))
 			}
 			ours, theirs := rows[0], rows[1]
-			// Laravel 8 stores NUL bytes on SQLite as they are; Laravel since 11.38, and larder, as base64.
-			if ours.Value != theirs.Value && !strings.Contains(c.php, `\0`) {
+			if ours.Value != theirs.Value && (s.storeNULsAlike(t) || !strings.Contains(c.php, `\0`)) {
 				t.Errorf("%s: larder writes %s, Laravel %s (base64)", c.php, ours.Value, theirs.Value)
 			}
 			if d := theirs.Expiration - ours.Expiration; d < 0 || d > 5 {
@@ -333,7 +331,7 @@ func TestCountersAddsAndForgetsAreShared(t *testing.T) {
 	})
 }
 
-// Laravel's forget also deletes the companion that larder's does; larder's expired rows are expired for Laravel.
+// larder's expired rows are expired for Laravel.
 func TestExpiryIsShared(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s shared) {
 		ctx := t.Context()
@@ -347,6 +345,75 @@ func TestExpiryIsShared(t *testing.T) {
 		s.app.Ask(t, &answers, `sleep(1); usleep(100000); answer([$cache->get('soon'), $cache->get('forever')]);`)
 		if fmt.Sprint(answers) != "[<nil> x]" {
 			t.Errorf("Laravel answers %v", answers)
+		}
+	})
+}
+
+// What flexible stores is two rows. The forget of either side deletes both; Laravel's since 11.24, which is when the second has this name.
+func TestForgetDeletesFlexiblesTwoRows(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s shared) {
+		if !s.app.Release.Since(t, 11, 24) {
+			t.Logf("Laravel %s has no flexible", s.app.Release.Version(t))
+			return
+		}
+		ctx := t.Context()
+		const companion = "illuminate:cache:flexible:created:report"
+		flexible := `$cache->flexible('report', [60, 120], fn () => 'made'); answer([$cache->get('report'), $conn->table('cache')->count()]);`
+		for who, forget := range map[string]func(){
+			"larder": func() {
+				if forgotten, err := s.store.Forget(ctx, "report"); err != nil || !forgotten {
+					t.Errorf("larder forgets nothing: %v, %v", forgotten, err)
+				}
+			},
+			"Laravel": func() { s.app.Run(t, `$cache->forget('report');`) },
+		} {
+			var answers []any
+			s.app.Ask(t, &answers, flexible)
+			if fmt.Sprint(answers) != "[made 2]" {
+				t.Fatalf("flexible leaves %v, want its value and 2 rows", answers)
+			}
+			if live, err := s.store.Has(ctx, companion); err != nil || !live {
+				t.Fatalf("no companion: %v, %v", live, err)
+			}
+			forget()
+			var rows int
+			if err := s.store.DB().Get(&rows, "SELECT COUNT(*) FROM cache"); err != nil || rows != 0 {
+				t.Errorf("%s's forget leaves %d rows, %v", who, rows, err)
+			}
+		}
+	})
+}
+
+// A row's expiration and a lock's are moved by either side; Laravel's since 13.0 and 13.16.
+func TestTouchAndRefreshAreShared(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s shared) {
+		if !s.app.Release.Since(t, 13, 16) {
+			t.Logf("Laravel %s has no refresh of locks", s.app.Release.Version(t))
+			return
+		}
+		ctx := t.Context()
+		if err := s.store.Put(ctx, "row", "x", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		lock := s.store.Lock("job", time.Minute)
+		if held, err := lock.Acquire(ctx); err != nil || !held {
+			t.Fatalf("acquire: %v, %v", held, err)
+		}
+		var answers []any
+		s.app.Ask(t, &answers, `answer([$cache->touch('row', 3600), $cache->restoreLock('job', `+quote(lock.Owner())+`)->refresh(3600), $cache->lock('job')->refresh(3600)]);`)
+		if fmt.Sprint(answers) != "[true true false]" {
+			t.Errorf("Laravel answers %v", answers)
+		}
+		if item, err := s.store.Item(ctx, "row"); err != nil || item.TTL < 3590*time.Second {
+			t.Errorf("the row that Laravel touched has %s left, %v", item.TTL, err)
+		}
+		var left int
+		s.app.Ask(t, &left, `answer($conn->table('cache_locks')->value('expiration') - time());`)
+		if left < 3590 {
+			t.Errorf("the lock that Laravel refreshed has %d s left", left)
+		}
+		if held, err := lock.Refresh(ctx); err != nil || !held {
+			t.Errorf("larder does not refresh its lock after Laravel did: %v, %v", held, err)
 		}
 	})
 }

@@ -90,6 +90,7 @@ func startPrivate(daemon, dir string, options []string) (*Server, error) {
 		"--datadir=" + data,
 		"--socket=" + filepath.Join(dir, "s"), // short: a socket's path may have 107 bytes
 		"--pid-file=" + filepath.Join(dir, "pid"),
+		"--tmpdir=" + dir, // its own: a server that starts deletes the temporary tables that it finds there
 		"--bind-address=127.0.0.1",
 		fmt.Sprintf("--port=%d", port),
 		"--character-set-server=utf8mb4",

@@ -139,17 +139,22 @@ func randomHex(n int) string {
 
 func start() (*Server, error) {
 	if dsn := os.Getenv(EnvDSN); dsn != "" {
-		cfg, err := mysql.ParseDSN(dsn)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", EnvDSN, err)
-		}
-		if cfg.Net != "tcp" {
-			return nil, fmt.Errorf("%s: want an address of the form user:password@tcp(host:port)/, because some tests need its parts", EnvDSN)
-		}
-		return &Server{cfg: cfg, stop: func() {}}, nil
+		return connect(EnvDSN, dsn)
 	}
 	if daemon := findDaemon(); daemon != "" {
 		return StartPrivate(daemon)
 	}
 	return startDocker()
+}
+
+// connect returns a server that is there already, at the address in the named variable.
+func connect(variable, dsn string) (*Server, error) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	if cfg.Net != "tcp" {
+		return nil, fmt.Errorf("%s: want an address of the form user:password@tcp(host:port)/, because some tests need its parts", variable)
+	}
+	return &Server{cfg: cfg, stop: func() {}}, nil
 }
