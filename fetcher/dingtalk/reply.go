@@ -45,13 +45,13 @@ func (api API) parse(reply wire.Reply) (fetcher.Token, *fetcher.SourceError) {
 		token, life = b.V1Token, b.V1ExpiresIn
 	}
 	if failure := b.refusal(reply); failure != nil {
-		failure.Message = wire.Redact(failure.Message, text(token))
+		failure.Message, failure.Code, failure.RequestID = b.redact(failure.Message), b.redact(failure.Code), b.redact(failure.RequestID)
 		return fetcher.Token{}, failure
 	}
 
 	wrong := func(format string, args ...any) (fetcher.Token, *fetcher.SourceError) {
 		failure := fail(reply, verdict{class: fetcher.ClassProtocol}, fmt.Sprintf(format, args...))
-		failure.RequestID = b.requestID()
+		failure.RequestID = b.redact(b.requestID())
 		return fetcher.Token{}, failure
 	}
 	var t fetcher.Token
@@ -60,7 +60,7 @@ func (api API) parse(reply wire.Reply) (fetcher.Token, *fetcher.SourceError) {
 	}
 	var ok bool
 	if t.ExpiresIn, ok = lifetime(life); !ok {
-		return wrong("the token's life is %.20q, want a number of seconds above 0", text(life))
+		return wrong("the token's life is %.20q, want a number of seconds above 0", b.redact(text(life)))
 	}
 	if err := t.Check(); err != nil {
 		return wrong("%v", err)
@@ -79,7 +79,7 @@ func (b *body) refusal(reply wire.Reply) *fetcher.SourceError {
 	default:
 		v = byStatus(reply.Status)
 	}
-	message := cmp.Or(text(b.SubMsg), text(b.ErrMsg), text(b.V1Message), "refused without a message")
+	message := cmp.Or(words(b.SubMsg), words(b.ErrMsg), words(b.V1Message), "refused without a message")
 	if code == codeBlocked {
 		message = "DingTalk's firewall blocks this server's address"
 	}
@@ -100,6 +100,24 @@ func (b *body) code() string {
 		return v1Code
 	case text(b.FirewallStatus) == codeBlocked:
 		return codeBlocked
+	}
+	return ""
+}
+
+// redact takes the reply's tokens, which either API may have put there, out of a text that the vendor wrote.
+func (b *body) redact(s string) string {
+	for _, token := range []string{text(b.Token), text(b.V1Token)} {
+		if len(token) >= 16 { // shorter ones are none, and may be part of ordinary words
+			s = wire.Redact(s, token)
+		}
+	}
+	return s
+}
+
+// words returns a message that is text. One that is an object may hold anything.
+func words(raw json.RawMessage) string {
+	if s := text(raw); !strings.ContainsAny(s, "{[") || len(raw) > 0 && raw[0] == '"' {
+		return s
 	}
 	return ""
 }
