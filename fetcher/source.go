@@ -2,10 +2,14 @@ package fetcher
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 )
 
@@ -32,7 +36,82 @@ type Info struct {
 
 	// RefreshAhead is how long before the row expires the next token should be fetched, unless [WithRefreshAhead] says otherwise.
 	RefreshAhead time.Duration
+
+	// MaxRefreshAhead is the longest that is of use, whatever [WithRefreshAhead] says: sooner than this before the token's end the
+	// vendor gives the same token again. 0 means that there is no such bound.
+	MaxRefreshAhead time.Duration
+
+	// Renewal is what asking again does to the token that was given before.
+	Renewal Renewal
+
+	// Overlap is how long the former token still works after a new one was given, where Renewal is NewOldDies.
+	Overlap time.Duration
+
+	// Fingerprint changes when the credentials do, so that a refusal that was remembered ends with the configuration that it was
+	// for. No secret can be learned from it: see [Fingerprint].
+	Fingerprint string
 }
+
+// A Renewal is what asking a vendor again does to the token that it gave before. It decides what is safe when the shared row or its
+// lock cannot be used.
+type Renewal int
+
+const (
+	// RenewalUnknown is treated as NewOldDies, the most careful of all.
+	RenewalUnknown Renewal = iota
+	// SameRenewed gives the same token with a whole new life (DingTalk's gettoken).
+	SameRenewed
+	// SameRemainder gives the same token with what remains of its life, until that is nearly over (WeChat's stable_token, Feishu).
+	SameRemainder
+	// NewOldValid gives a new token and leaves the former ones valid for their own lives (OAuth 2.0 as a rule).
+	NewOldValid
+	// NewOldDies gives a new token and ends the former one, at once or after [Info.Overlap] (WeChat's cgi-bin/token). Of such a
+	// token there must be one fetcher in the world.
+	NewOldDies
+)
+
+// Fingerprint returns 16 hexadecimal digits that differ when any of the parts does. It is 64 bits of a SHA-256, from which a vendor's random
+// secret cannot be found; do not use it on passwords that people choose.
+func Fingerprint(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // a hash takes everything
+		_, _ = io.WriteString(h, part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// A Parent is a token that another source needs in order to ask for its own, as the vendors' tickets do. A [*Fetcher] is one.
+type Parent interface {
+	// Token returns a token that can be used now.
+	Token(ctx context.Context) (string, error)
+	// Reject says that the vendor did not accept the token, and returns another one.
+	Reject(ctx context.Context, token string) (string, error)
+}
+
+// A Scheme is how a vendor's APIs take a token and how they say that they do not accept it. Each vendor's package has its own.
+type Scheme struct {
+	// Inject puts the token into a request, where the vendor wants it. The request may be changed.
+	Inject func(req *http.Request, token string)
+
+	// Judge says what a reply means for the token that was sent. The body may have been cut after [JudgedBytes].
+	Judge func(status int, header http.Header, body []byte) Verdict
+}
+
+// JudgedBytes is how much of a reply's body a [Scheme] gets to see.
+const JudgedBytes = 64 << 10
+
+// A Verdict is what a vendor's reply says about the token that was sent.
+type Verdict int
+
+const (
+	// Accepted means that the reply does not blame the token.
+	Accepted Verdict = iota
+	// Rejected means that the token is invalid or expired: a new one may help.
+	Rejected
+	// WrongApp means that the token is good but another app's. A new one does not help; somebody has mixed up rows or keys.
+	WrongApp
+)
 
 // A Token is a vendor's access token. Printing and logging it, with any verb, shows it masked, and JSON leaves it out: who needs
 // the token reads Value.
