@@ -35,7 +35,7 @@ ready() {
 	while ! grep -q "$4" "$3" 2>/dev/null; do
 		i=$((i + 1))
 		if [ $i -gt 600 ] || ! grep -q . "/proc/$2/cmdline" 2>/dev/null; then
-			tail -n 20 "$3" >&2
+			{ grep -a ERROR "$3" | head -n 10; tail -n 20 "$3"; } >&2
 			missing "$1" "a server did not come up, its log is above"
 			return 1
 		fi
@@ -74,15 +74,18 @@ start_mysql() {
 }
 
 # The state of a node that joins is copied by a program that is only in mariadb-server, whose installation would start a service: take
-# the program out of the package.
+# the program out of the package. The nodes do not run as root and may not look into root's home, so they get a copy.
 fetch_galera() {
 	scripts/test-deps.sh galera-4 rsync >&2 || return 1
 	command -v wsrep_sst_rsync >/dev/null && return
-	export PATH="$LARDER_PEERS/wsrep:$PATH"
-	command -v wsrep_sst_rsync >/dev/null && return
-	mkdir -p "$LARDER_PEERS/wsrep" "$work/deb"
-	(cd "$work/deb" && apt-get -qq download mariadb-server 2>/dev/null) || return 1
-	dpkg --fsys-tarfile "$work"/deb/*.deb | tar -x -C "$LARDER_PEERS/wsrep" --strip-components=3 ./usr/bin/wsrep_sst_common ./usr/bin/wsrep_sst_rsync
+	kept=$LARDER_PEERS/wsrep
+	if ! [ -x "$kept/wsrep_sst_rsync" ]; then
+		mkdir -p "$kept" "$work/deb"
+		(cd "$work/deb" && apt-get -qq download mariadb-server 2>/dev/null) || return 1
+		dpkg --fsys-tarfile "$work"/deb/*.deb | tar -x -C "$kept" --strip-components=3 ./usr/bin/wsrep_sst_common ./usr/bin/wsrep_sst_rsync
+	fi
+	cp -r "$kept" "$work/wsrep"
+	export PATH="$work/wsrep:$PATH"
 }
 
 # node N ADDRESSES starts a node and waits until it has the cluster's state. A server that starts deletes what servers have left in its
