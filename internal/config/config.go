@@ -151,11 +151,11 @@ func Load(flags Flags, lookupEnv func(string) (string, bool), dir string) (*Conf
 	if c.Prefix.Source == fromDefault && c.Database.Source != fromDefault && !strings.HasPrefix(c.Database.Value, "sqlite:") {
 		l.noticef("no cache prefix is configured, so keys are stored as they are: Laravel finds them only if its prefix is empty too; set LARDER_PREFIX or --prefix")
 	}
-	c.Table = l.setting("table", flags.Table, l.laravelTable("DB_CACHE_TABLE", "cache"), constant("cache"))
-	c.LockTable = l.setting("lock_table", flags.LockTable, l.laravelTable("DB_CACHE_LOCK_TABLE", "cache_locks"), constant("cache_locks"))
+	c.Table = l.setting("table", flags.Table, l.laravelTable("DB_CACHE_TABLE", "table", "cache"), constant("cache"))
+	c.LockTable = l.setting("lock_table", flags.LockTable, l.laravelTable("DB_CACHE_LOCK_TABLE", "lock_table", "cache_locks"), constant("cache_locks"))
 	c.Listen = l.setting("listen", flags.Listen, nil, constant("127.0.0.1:8420"))
 	c.LogLevel = l.setting("log_level", flags.LogLevel, nil, constant("info"))
-	if c.Table.Value != "" && c.Table.Value == c.LockTable.Value {
+	if c.Table.Value != "" && strings.EqualFold(c.Table.Value, c.LockTable.Value) { // MySQL on macOS and Windows folds them
 		l.failf("the cache table (%s) and the lock table (%s) are both named %q; give them two names", c.Table.Source, c.LockTable.Source, c.Table.Value)
 	}
 	c.APIKeys = l.apiKeys()

@@ -131,14 +131,21 @@ func queryPath(name string) string { return strings.ReplaceAll(url.QueryEscape(n
 
 func (c *connection) read() error {
 	name := c.get("DB_CONNECTION", "")
-	if cache := c.get("DB_CACHE_CONNECTION", ""); cache != "" {
+	w, ok := databaseStore(c.env.root, "connection")
+	if !ok {
+		w.variable = "DB_CACHE_CONNECTION"
+	}
+	if cache := c.get(w.variable, w.text); cache != "" {
 		name = cache
 	}
-	name = withoutReplica(name)
 	at := "DB_CONNECTION"
 	if len(c.used) > 0 {
 		at = c.last()
 	}
+	if w.text != "" && name == w.text {
+		at = "config/cache.php"
+	}
+	name = withoutReplica(name)
 	switch {
 	case name == "", name == "mysql", name == "mariadb", name == "sqlite":
 	case unspoken[name]:
@@ -248,18 +255,29 @@ func checkPort(port string) error {
 	return nil
 }
 
-// laravelTable returns a function for the name of a table: Laravel's variable, and the table prefix that DB_URL may have.
-func (l *loader) laravelTable(name, otherwise string) func() (Setting, bool) {
+// laravelTable returns a function for the name of a table: Laravel's variable, or what config/cache.php says of its database store, and
+// the table prefix that DB_URL may have.
+func (l *loader) laravelTable(name, setting, otherwise string) func() (Setting, bool) {
 	return func() (Setting, bool) {
 		v, at := l.env.laravel(name)
+		otherwise, inFile := otherwise, false
+		if w, ok := databaseStore(l.env.root, setting); ok && l.hasLaravel() {
+			v, at = l.env.laravel(w.variable)
+			if w.text != "" && w.text != otherwise {
+				otherwise, inFile = w.text, true
+			}
+		}
 		c := &connection{env: &l.env}
 		if l.hasLaravel() {
 			_ = c.read() // its errors are laravelDatabase's
 		}
 		s := Setting{c.prefix + otherwise, together(c.used)}
+		if inFile {
+			s.Source = "config/cache.php"
+		}
 		switch {
 		case v.Kind == dotenv.Absent, v.Kind == dotenv.Null:
-			return s, c.prefix != ""
+			return s, inFile || c.prefix != ""
 		case v.String() == "":
 			l.failf("%s: the name is blank, and Laravel fails with a blank table name; remove the line for the default, %s", at.at(), otherwise)
 			return s, true

@@ -291,3 +291,40 @@ func TestLoad_PrefixThatIsWrittenIntoTheApplication(t *testing.T) {
 		}
 	}
 }
+
+// What an application's config/cache.php says of its database store counts as it does for PHP.
+func TestLoad_TableAndConnectionThatAreWrittenIntoTheApplication(t *testing.T) {
+	for _, tt := range []struct {
+		name, env, store             string
+		table, lockTable, databaseIs string
+	}{
+		{"Laravel 5 to 10", "DB_CACHE_TABLE=unread", "'table' => 'cache', 'connection' => null", "cache", "cache_locks", "mysql://"},
+		{"a table of one's own", "DB_CACHE_TABLE=unread", "'table' => 'app_cache', 'lock_table' => 'app_locks'", "app_cache", "app_locks", "mysql://"},
+		{"Laravel 11", "DB_CACHE_TABLE=asked", "'table' => env('DB_CACHE_TABLE', 'cache'), 'lock_table' => env('DB_CACHE_LOCK_TABLE')", "asked", "cache_locks", "mysql://"},
+		{"another default", "", "'table' => env('DB_CACHE_TABLE', 'mine')", "mine", "cache_locks", "mysql://"},
+		{"another variable", "KV=theirs\nDB_CACHE_TABLE=unread", "'table' => env('KV', 'mine')", "theirs", "cache_locks", "mysql://"},
+		{"a connection", "DB_CACHE_CONNECTION=unread", "'connection' => 'sqlite'", "cache", "cache_locks", "sqlite:"},
+		{"a connection's variable", "DB_CACHE_CONNECTION=sqlite", "'connection' => env('DB_CACHE_CONNECTION')", "cache", "cache_locks", "sqlite:"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _ := setup{files: map[string]string{
+				".env": "DB_CONNECTION=mysql\nDB_HOST=h\nCACHE_PREFIX=p\n" + tt.env,
+				"config/cache.php": "<?php return ['stores' => ['database' => ['driver' => 'database', " + tt.store + "], " +
+					"'dynamodb' => ['table' => env('DYNAMODB_CACHE_TABLE', 'cache')]], 'prefix' => env('CACHE_PREFIX', 'x')];",
+			}}.must(t)
+			if c.Table.Value != tt.table || c.LockTable.Value != tt.lockTable || !strings.HasPrefix(c.Database.Value, tt.databaseIs) {
+				t.Errorf("table %q, lock table %q, database %q", c.Table.Value, c.LockTable.Value, c.Database.Value)
+			}
+		})
+	}
+}
+
+func TestLoad_ConnectionThatIsWrittenIntoTheApplicationAndUnknown(t *testing.T) {
+	_, _, err := setup{files: map[string]string{
+		".env":             "DB_HOST=h\nCACHE_PREFIX=p",
+		"config/cache.php": "<?php return ['stores' => ['database' => ['driver' => 'database', 'connection' => 'second']], 'prefix' => 'x'];",
+	}}.load(t)
+	if err == nil || !strings.Contains(err.Error(), `config/cache.php: "second" is not one of the connections`) {
+		t.Errorf("error is %v", err)
+	}
+}

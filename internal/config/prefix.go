@@ -158,6 +158,41 @@ func cacheConfigFormula(src string) (formula, bool) {
 	return formula{}, false
 }
 
+var (
+	phpText    = regexp.MustCompile(`^'([^'\\]*)'$`)
+	phpEnvText = regexp.MustCompile(`^env\('(\w+)'(?:,(?:'([^'\\]*)'|null))?,?\)$`)
+)
+
+// A written setting is what a config/cache.php says of its database store: a text, or a variable with a default.
+type written struct {
+	text     string
+	variable string // "" if the file has the text alone
+}
+
+// databaseStore returns a setting of the store "database" in the application's config/cache.php, and false if the file does not have it
+// or has something that cannot be told without running PHP.
+func databaseStore(root, key string) (written, bool) {
+	src, err := os.ReadFile(filepath.Join(root, "config", "cache.php"))
+	if err != nil {
+		return written{}, false
+	}
+	store, ok := phpEntry(string(src), "'database'")
+	if !ok {
+		return written{}, false
+	}
+	expr, ok := phpEntry("["+strings.TrimPrefix(store, "["), "'"+key+"'")
+	if !ok {
+		return written{}, false
+	}
+	if m := phpText.FindStringSubmatch(expr); m != nil {
+		return written{text: m[1]}, true
+	}
+	if m := phpEnvText.FindStringSubmatch(expr); m != nil {
+		return written{text: m[2], variable: m[1]}, true
+	}
+	return written{}, expr == "null"
+}
+
 var phpToken = regexp.MustCompile(`(?s)//[^\r\n]*|#[^\r\n]*|/\*.*?\*/|\s+|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w+|.`)
 
 // phpEntry returns the expression of an entry of the array that a PHP file returns, without white space and comments, and with plain
