@@ -254,11 +254,20 @@ func (s *Store) entry(key string, row listed) Entry {
 	}
 }
 
-// typeOf tells the type from the head of a value. A string that is shorter than it says was cut by a TEXT column.
+// typeOf tells the type from the head of a value. A string that is shorter than it says was cut by a TEXT column, and a number that something
+// follows was not written by PHP.
 func typeOf(head []byte, row listed) string {
 	name := php.TypeName(head)
 	var length int64
-	if name != "string" || !bytes.Equal(head, row.head) { // base64 is not cut by the columns that have it
+	switch {
+	case !bytes.Equal(head, row.head): // base64 is not cut by the columns that have it
+		return name
+	case name == "null", name == "bool", name == "int", name == "float":
+		if row.size != int64(bytes.IndexByte(head, ';')+1) {
+			return "corrupt"
+		}
+		return name
+	case name != "string":
 		return name
 	}
 	if _, err := fmt.Sscanf(string(head), "s:%d:", &length); err == nil && row.size != length+int64(len(fmt.Sprintf(`s:%d:"";`, length))) {

@@ -92,6 +92,10 @@ type statements struct {
 	unchanged       string // the same; row key, expiration
 	indexed         string // tells for the cache table and the lock table whether an index begins with expiration
 
+	// The lock table as a whole.
+	locks    string // list's columns, with the owner in place of the value's head; conditions, order and limit follow
+	lockKeys string // conditions, order and limit follow
+
 	count  string // conditions follow
 	sample string // a condition that one row in n meets; n
 }

@@ -40,9 +40,13 @@ var (
 	// is nothing to do: the other one does it.
 	ErrPruning = errors.New("another pruner is at work on this table")
 
-	// ErrNoPrefix is returned by Flush when the store has no prefix, so that it would empty a table that other
-	// applications may share. FlushAll does that when it is meant.
-	ErrNoPrefix = errors.New("the prefix is empty, so a flush would delete every row of the table: use FlushAll if that is meant")
+	// ErrNoPrefix is returned by Flush and FlushLocks when the store has no prefix, so that they would empty a table that other
+	// applications may share. FlushAll and FlushAllLocks do that when it is meant.
+	ErrNoPrefix = errors.New("the prefix is empty, so a flush would delete every row of the table: use FlushAll or FlushAllLocks if that is meant")
+
+	// ErrSameTable is returned by Locks and FlushLocks, and those of all prefixes, when the lock table's name is the cache table's: what is
+	// in it are no locks. Acquiring one fails there too, for want of the column owner.
+	ErrSameTable = errors.New("the lock table is the cache table: give the locks a table of their own (WithLockTable)")
 )
 
 // A LimitError reports input that was refused, and that nothing was written.

@@ -143,6 +143,9 @@ const mysqlPutIfLocked = "INSERT INTO `{cache}` (`key`,`value`,expiration)" +
 // mysqlList reads the head of the value only: enough to tell its type and class.
 const mysqlList = "SELECT `key`,LENGTH(`value`),LEFT(`value`,300),expiration,{now} FROM `{cache}`"
 
+// mysqlLocks reads every column: a lock's row is small, and its owner is what an operator looks for.
+const mysqlLocks = "SELECT `key`,0,owner,expiration,{now} FROM `{locks}`"
+
 // Pruning reads the keys of a batch first and deletes them by primary key afterwards, in two statements without a transaction. With 16
 // writers on the table, a DELETE over the range of expirations deadlocked with them and stalled them for up to 1.1 s, also with a LIMIT, on
 // MySQL 9.7 and MariaDB 10.11; this form did neither, and half as many writes again got through. SKIP LOCKED was no better and erratic.
@@ -214,6 +217,8 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		stillExpired:    r.Replace(mysqlStillExpired),
 		unchanged:       mysqlUnchanged,
 		indexed:         r.Replace(mysqlIndexed),
+		locks:           r.Replace(mysqlLocks),
+		lockKeys:        r.Replace("SELECT `key` FROM `{locks}`"),
 		count:           r.Replace("SELECT COUNT(*) FROM `{cache}`"),
 		sample:          mysqlSample,
 	}

@@ -91,6 +91,8 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		stillExpired:    r.Replace(`expiration+0<={now}`),
 		unchanged:       `("key"=? AND expiration+0=?)`,
 		indexed:         r.Replace(sqliteIndexed),
+		locks:           r.Replace(`SELECT "key",0,owner,expiration,{now} FROM "{locks}"`),
+		lockKeys:        r.Replace(`SELECT "key" FROM "{locks}"`),
 		count:           r.Replace(`SELECT COUNT(*) FROM "{cache}"`),
 		sample:          sqliteSample,
 	}

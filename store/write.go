@@ -247,7 +247,7 @@ func (s *Store) Flush(ctx context.Context) (int64, error) {
 	if s.prefix == "" {
 		return 0, ErrNoPrefix
 	}
-	deleted, err := s.flush(ctx, s.prefix)
+	deleted, err := s.flush(ctx, s.sql.keys, s.sql.deleteKeys, s.prefix)
 	return deleted, flushed(err)
 }
 
@@ -261,20 +261,20 @@ func flushed(err error) error {
 // FlushAll deletes every row of the table, whatever its prefix, and returns how many there were. Locks are left alone. It works in
 // batches, as Flush does.
 func (s *Store) FlushAll(ctx context.Context) (int64, error) {
-	deleted, err := s.flush(ctx, "")
+	deleted, err := s.flush(ctx, s.sql.keys, s.sql.deleteKeys, "")
 	return deleted, flushed(err)
 }
 
-// flush goes through the keys once, in their order, so that it ends although others go on writing.
-func (s *Store) flush(ctx context.Context, prefix string) (deleted int64, err error) {
+// flush goes through the keys of a table once, in their order, so that it ends although others go on writing.
+func (s *Store) flush(ctx context.Context, read, remove, prefix string) (deleted int64, err error) {
 	err = s.withPrefix(prefix, func(condition string, args []any) error {
 		for cursor := ""; ; {
-			keys, err := s.keysAfter(ctx, cursor, condition, args)
+			keys, err := s.keysAfter(ctx, read, cursor, condition, args)
 			if err != nil || len(keys) == 0 {
 				return err
 			}
 			// The prefix is tested again, because a look-alike of another prefix may have taken a row over since its key was read.
-			statement := s.sql.deleteKeys + "(" + placeholders(len(keys)) + ")" + and(condition)
+			statement := remove + "(" + placeholders(len(keys)) + ")" + and(condition)
 			a, err := s.exec(ctx, idempotent, statement, slices.Concat(keys, args)...)
 			deleted += a.affected
 			if err != nil {
@@ -283,7 +283,7 @@ func (s *Store) flush(ctx context.Context, prefix string) (deleted int64, err er
 			cursor = keys[len(keys)-1].(string)
 		}
 	})
-	return deleted, err
+	return deleted, noRowsIfNotStorable(err)
 }
 
 func and(condition string) string {
@@ -294,13 +294,13 @@ func and(condition string) string {
 }
 
 // keysAfter returns row keys in the column's order, beginning with the first one for an empty cursor.
-func (s *Store) keysAfter(ctx context.Context, cursor, condition string, args []any) ([]any, error) {
+func (s *Store) keysAfter(ctx context.Context, read, cursor, condition string, args []any) ([]any, error) {
 	where := "1=1" + and(condition)
 	if cursor != "" {
 		where += and(s.sql.afterKey)
 		args = append(slices.Clone(args), cursor)
 	}
-	statement := fmt.Sprintf("%s WHERE %s ORDER BY %s LIMIT %d", s.sql.keys, where, s.sql.byKey, maxDelete)
+	statement := fmt.Sprintf("%s WHERE %s ORDER BY %s LIMIT %d", read, where, s.sql.byKey, maxDelete)
 	var found []string
 	err := s.repeat(ctx, reading, func() error {
 		found = nil

@@ -12,6 +12,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -161,6 +162,11 @@ type row struct {
 	Expiration int64
 }
 
+func (r row) String() string { return fmt.Sprintf("{%q %q %d}", r.Key, r.Value, r.Expiration) }
+
+// companion is the row in which Laravel's flexible keeps the time of a value.
+const companion = "illuminate:cache:flexible:created:"
+
 func (h *harness) db() *sqlx.DB { return h.store.DB() }
 
 // isMySQL tells which quotes the engine takes, and whether it compares keys by a collation.
@@ -237,7 +243,18 @@ func (h *harness) exec(statement string, args ...any) {
 	h.must(err)
 }
 
-// locks returns the lock table as "key owner expiration" by key.
+// copyTable creates an empty table with the columns of another, on MySQL also with its indexes.
+func (h *harness) copyTable(from, to string) {
+	h.t.Helper()
+	if h.isMySQL() {
+		h.exec("CREATE TABLE `" + to + "` LIKE " + from)
+		return
+	}
+	h.exec(`CREATE TABLE "` + to + `" AS SELECT * FROM ` + from + ` WHERE 0`)
+	h.exec(`CREATE UNIQUE INDEX "` + to + `_key" ON "` + to + `" ("key")`)
+}
+
+// lockRow returns the owner and the expiration of a lock, and whether it has a row.
 func (h *harness) lockRow(key string) (owner string, expiration int64, found bool) {
 	h.t.Helper()
 	rows, err := h.db().QueryContext(h.ctx, "SELECT * FROM cache_locks")
@@ -253,4 +270,39 @@ func (h *harness) lockRow(key string) (owner string, expiration int64, found boo
 	}
 	h.must(rows.Err())
 	return "", 0, false
+}
+
+// clients is how many concurrent callers the contended cases have.
+const clients = 8
+
+// wantWinners runs try in concurrent clients at once and checks for how many it returns true.
+func (h *harness) wantWinners(want int, try func(s *store.Store, client int) (bool, error)) {
+	h.t.Helper()
+	var (
+		gate    = make(chan struct{})
+		wg      sync.WaitGroup
+		mu      sync.Mutex
+		winners int
+		failed  []error
+	)
+	for i := range clients {
+		wg.Go(func() {
+			<-gate
+			won, err := try(h.store, i)
+			mu.Lock()
+			defer mu.Unlock()
+			if won {
+				winners++
+			}
+			if err != nil {
+				failed = append(failed, err)
+			}
+		})
+	}
+	close(gate)
+	wg.Wait()
+	h.must(errors.Join(failed...))
+	if winners != want {
+		h.t.Fatalf("%d of %d clients won, want %d", winners, clients, want)
+	}
 }

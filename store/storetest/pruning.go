@@ -17,7 +17,7 @@ import (
 const pruneLock = "larder:prune:cache"
 
 var pruning = []testCase{
-	{"prune deletes the expired rows of every prefix and leaves the live ones", func(t *testing.T, h *harness) {
+	{"I12 I13 I14 prune deletes the expired rows of every prefix and leaves the live ones", func(t *testing.T, h *harness) {
 		h.insert("prefixold", "i:1;", start-1)
 		h.insert("prefixnow", "i:1;", start) // expires this second
 		h.insert("prefixbad", "garbage", 0)

@@ -267,6 +267,8 @@ var remembering = []testCase{
 		h.clock.Add(20 * time.Second)
 		h.wantMissing("foo")
 		h.wantMissing(companion + "foo")
+		h.wantPruned(store.PruneOptions{}, store.PruneResult{Expired: 2})
+		h.wantRows()
 	}},
 	{"a flexible value that is forgotten during its refresh stays forgotten", func(t *testing.T, h *harness) {
 		var d deferral
