@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +52,68 @@ var browsing = []testCase{
 			break // a caller may stop early
 		}
 	}},
+	{"list in each order shows every row that stays once, whatever is deleted meanwhile", func(t *testing.T, h *harness) {
+		const n = 2345
+		for _, order := range []store.Order{store.ByKey, store.ByExpiration, store.BySize} {
+			h.exec("DELETE FROM cache")
+			h.fillSizes(n)
+			seen := map[string]bool{}
+			var before store.Entry
+			for e, err := range h.store.List(h.ctx, store.ListOptions{Order: order}) {
+				h.must(err)
+				if seen[e.Key] {
+					t.Fatalf("by %s: %s is listed twice", order, e.Key)
+				}
+				if len(seen) > 0 && !inOrder(order, before, e) {
+					t.Fatalf("by %s: %+v comes after %+v", order, e, before)
+				}
+				before = e
+				if seen[e.Key] = true; len(seen) == 10 {
+					h.exec("DELETE FROM cache WHERE `key` LIKE '%odd'")
+				}
+			}
+			stayed := 0
+			for key := range seen {
+				if strings.HasSuffix(key, "even") {
+					stayed++
+				}
+			}
+			if stayed != (n+1)/2 {
+				t.Errorf("by %s: %d of the rows that stay, want %d", order, stayed, (n+1)/2)
+			}
+			var first []string
+			for e, err := range h.store.List(h.ctx, store.ListOptions{Order: order, Limit: 1001}) {
+				h.must(err)
+				first = append(first, e.Key)
+			}
+			if len(first) != 1001 {
+				t.Errorf("by %s: a limit of 1001 shows %d rows", order, len(first))
+			}
+		}
+	}},
+	{"a pattern's characters stand for themselves, byte for byte, but for * and ?", func(t *testing.T, h *harness) {
+		keys := []string{"Foo", "bar_x", "bar%x", "bar\\x", "café", "cafe9", "e😀", "tail ", "[a]", "日本語"}
+		for _, key := range keys {
+			h.yes(h.store.Add(h.ctx, key, 1, time.Minute))
+		}
+		for pattern, want := range map[string][]string{
+			"foo": nil, "f*": nil, "F*": {"Foo"}, "?oo": {"Foo"}, "*O*": nil,
+			"bar_x": {"bar_x"}, "bar_*": {"bar_x"}, "bar%*": {"bar%x"}, "b%": nil, "bar\\*": {"bar\\x"}, "bar?x": {"bar_x", "bar%x", "bar\\x"},
+			"caf?": {"café"}, "cafe": nil, "cafe*": {"cafe9"}, "cafe\u0301": nil, "e😎": nil, "e?": {"e😀"}, "tail": nil, "tail?": {"tail "}, "tail ": {"tail "},
+			"[a]": {"[a]"}, "[ab]": nil, "日*": {"日本語"}, "日?語": {"日本語"}, "日": nil, "*": keys, "??": {"e😀"}, "": keys,
+		} {
+			var got []string
+			for e, err := range h.store.List(h.ctx, store.ListOptions{Pattern: pattern}) {
+				h.must(err)
+				got = append(got, e.Key)
+			}
+			slices.Sort(got)
+			want = slices.Sorted(slices.Values(want))
+			if !slices.Equal(got, want) {
+				t.Errorf("%q finds %q, want %q", pattern, got, want)
+			}
+		}
+	}},
 	{"times beyond 292 years are live, and none is an error for other rows", func(t *testing.T, h *harness) {
 		if h.hasIntColumn() {
 			return // it holds no such times
@@ -83,6 +146,33 @@ var browsing = []testCase{
 			}
 		}
 	}},
+}
+
+// fillSizes inserts n rows of the prefix, odd and even, whose sizes and expirations are neither in the order of their keys nor in each other's.
+func (h *harness) fillSizes(n int) {
+	h.t.Helper()
+	for from := 0; from < n; from += 500 {
+		var tuples []string
+		var args []any
+		for i := from; i < min(n, from+500); i++ {
+			parity := []string{"even", "odd"}[i%2]
+			value := fmt.Sprintf(`s:%d:"%s";`, i*7%100, strings.Repeat("x", i*7%100))
+			tuples = append(tuples, "(?,?,?)")
+			args = append(args, fmt.Sprintf("%s%05d%s", prefix, i, parity), value, start+1+int64(i*13%1000))
+		}
+		h.exec("INSERT INTO cache VALUES "+strings.Join(tuples, ","), args...)
+	}
+}
+
+// inOrder reports whether b may come after a.
+func inOrder(o store.Order, a, b store.Entry) bool {
+	switch o {
+	case store.ByExpiration:
+		return a.Expiration < b.Expiration || a.Expiration == b.Expiration && a.Key < b.Key
+	case store.BySize:
+		return a.Size > b.Size || a.Size == b.Size && a.Key < b.Key
+	}
+	return a.Key < b.Key
 }
 
 // nulEntry is how list shows a string that holds a NUL byte, whose stored form the engines differ in.

@@ -28,7 +28,7 @@ type Opener func(t testing.TB, opts ...store.Option) *store.Store
 
 // Run runs every case of the suite on stores from open.
 func Run(t *testing.T, open Opener) {
-	for _, group := range [][]testCase{reading, writing, counting, locking, limits, browsing, pruning, remembering} {
+	for _, group := range [][]testCase{reading, writing, counting, locking, lockTable, limits, browsing, pruning, remembering} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(t, newHarness(t, open)) })
 		}
@@ -270,6 +270,23 @@ func (h *harness) lockRow(key string) (owner string, expiration int64, found boo
 	}
 	h.must(rows.Err())
 	return "", 0, false
+}
+
+// waitUntilBlocked waits until that many of this database's transactions wait for a lock of another. MySQL only, which looks anew when
+// nobody has asked for a tenth of a second.
+func (h *harness) waitUntilBlocked(want int) {
+	h.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(150 * time.Millisecond) {
+		var blocked int
+		h.must(h.db().GetContext(h.ctx, &blocked, "SELECT COUNT(*) FROM information_schema.innodb_trx t"+
+			" JOIN information_schema.processlist p ON p.id=t.trx_mysql_thread_id WHERE t.trx_state='LOCK WAIT' AND p.db=DATABASE()"))
+		if blocked == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatalf("%d transactions are blocked, want %d", blocked, want)
+		}
+	}
 }
 
 // clients is how many concurrent callers the contended cases have.

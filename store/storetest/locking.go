@@ -1,7 +1,11 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +19,82 @@ var locking = []testCase{
 		owner, expiration, found := h.lockRow("prefixfoo")
 		if !found || owner != "me" || expiration != start+10 {
 			t.Fatalf("lock row is %q %d %v", owner, expiration, found)
+		}
+	}},
+	{"L1 locks stand in the lock table that the store was told, and in no other", func(t *testing.T, h *harness) {
+		h.copyTable("cache_locks", "elsewhere")
+		s, err := store.New(h.db(), store.WithPrefix(prefix), store.WithClock(h.clock.Now), store.WithLockTable("elsewhere"))
+		h.must(err)
+		h.yes(h.store.RestoreLock("foo", "here", time.Minute).Acquire(h.ctx))
+		l := s.RestoreLock("foo", "there", time.Hour)
+		h.yes(l.Acquire(h.ctx))
+		var owners []string
+		h.must(h.db().SelectContext(h.ctx, &owners, "SELECT owner FROM elsewhere"))
+		if owner, _, _ := h.lockRow("prefixfoo"); owner != "here" || !slices.Equal(owners, []string{"there"}) {
+			t.Fatalf("owners are %q here and %q there", owner, owners)
+		}
+		h.yes(s.PutIfLocked(h.ctx, l, "foo", 1, time.Minute))
+		h.no(h.store.PutIfLocked(h.ctx, l, "foo", 2, time.Minute))
+		h.wantRow("prefixfoo", "i:1;", start+60)
+	}},
+	{"L11 acquiring sweeps no other lock, and prune says what goes wrong", func(t *testing.T, h *harness) {
+		h.insertLock("prefixold", "gone", start-1)
+		for i := range 200 { // of 50, Laravel sweeps after one
+			h.yes(h.store.Lock(fmt.Sprint("lock", i), time.Minute).Acquire(h.ctx))
+		}
+		if _, _, found := h.lockRow("prefixold"); !found {
+			t.Fatal("the expired lock of another name is gone")
+		}
+		h.exec("DROP TABLE cache")
+		_, err := h.store.Prune(h.ctx, store.PruneOptions{})
+		h.wantErr(err, store.ErrNoTable)
+	}},
+	{"L12 releasing outlives a deadlock", func(t *testing.T, h *harness) {
+		if !h.isMySQL() {
+			return // one writer after the other, so that none waits for two rows
+		}
+		l := h.store.Lock("foo", time.Minute)
+		h.yes(l.Acquire(h.ctx))
+		tx, err := h.db().BeginTxx(h.ctx, nil)
+		h.must(err)
+		defer func() { _ = tx.Rollback() }()
+		for i := range 50 { // the server sacrifices the transaction that has changed less
+			_, err := tx.ExecContext(h.ctx, "INSERT INTO cache VALUES (?, 'i:1;', 1)", fmt.Sprint("weight", i))
+			h.must(err)
+		}
+		_, err = tx.ExecContext(h.ctx, "SELECT 1 FROM cache_locks WHERE `key`='prefixfoo' LOCK IN SHARE MODE")
+		h.must(err)
+		released := make(chan error, 1)
+		go func() { released <- wantAnswer(true)(l.Release(h.ctx)) }()
+		h.waitUntilBlocked(1)
+		// The release waits for this transaction, and this statement for the release, which is ahead of it: a circle.
+		_, err = tx.ExecContext(h.ctx, "UPDATE cache_locks SET expiration=expiration+1 WHERE `key`='prefixfoo'")
+		h.must(err)
+		h.must(tx.Rollback())
+		h.must(<-released)
+		if _, _, found := h.lockRow("prefixfoo"); found {
+			t.Fatal("the lock is still there")
+		}
+	}},
+	{"L12 any other trouble with a lock is an error, and neither held nor free", func(t *testing.T, h *harness) {
+		l := h.store.Lock("foo", time.Minute)
+		h.exec("DROP TABLE cache_locks")
+		for name, try := range map[string]func(context.Context) (bool, error){
+			"acquire": l.Acquire, "refresh": l.Refresh, "release": l.Release, "force release": l.ForceRelease,
+		} {
+			if answer, err := try(h.ctx); answer || !errors.Is(err, store.ErrNoTable) {
+				t.Errorf("%s: %v, %v, want ErrNoTable", name, answer, err)
+			}
+		}
+		_, err := l.CurrentOwner(h.ctx)
+		h.wantErr(err, store.ErrNoTable)
+		h.wantErr(l.Block(h.ctx, time.Minute), store.ErrNoTable)
+		_, err = h.store.PutIfLocked(h.ctx, l, "foo", 1, time.Minute)
+		h.wantErr(err, store.ErrNoTable)
+		_, err = h.store.FlushLocks(h.ctx)
+		h.wantErr(err, store.ErrNoTable)
+		for _, err := range h.store.Locks(h.ctx) {
+			h.wantErr(err, store.ErrNoTable)
 		}
 	}},
 	{"a lock for no time lasts a day", func(t *testing.T, h *harness) {
@@ -68,20 +148,26 @@ var locking = []testCase{
 		h.no(b.Release(h.ctx))
 		h.yes(a.Refresh(h.ctx))
 	}},
-	{"L5 L7 the current owner is the live one", func(t *testing.T, h *harness) {
-		a := h.store.Lock("foo", 10*time.Second)
+	{"L5 L6 L7 the current owner is the live one, whoever asks", func(t *testing.T, h *harness) {
+		a, b := h.store.Lock("foo", 10*time.Second), h.store.RestoreLock("foo", "somebody else", 10*time.Second)
 		wantOwner := func(want string) {
 			t.Helper()
-			got, err := a.CurrentOwner(h.ctx)
-			h.must(err)
-			if got != want {
-				t.Fatalf("current owner is %q, want %q", got, want)
+			for _, asked := range []*store.Lock{a, b} {
+				got, err := asked.CurrentOwner(h.ctx)
+				h.must(err)
+				if got != want {
+					t.Fatalf("current owner is %q, want %q", got, want)
+				}
 			}
 		}
 		wantOwner("")
 		h.yes(a.Acquire(h.ctx))
 		wantOwner(a.Owner())
 		h.clock.Set(start + 10)
+		wantOwner("")
+		h.yes(b.Acquire(h.ctx))
+		wantOwner("somebody else")
+		h.yes(b.Release(h.ctx))
 		wantOwner("")
 	}},
 	{"L8 L9 L10 refresh extends the owner's live lock alone", func(t *testing.T, h *harness) {
@@ -152,5 +238,23 @@ var locking = []testCase{
 		h.yes(h.store.Lock("foo", 10*time.Second).Acquire(h.ctx))
 		h.no(h.store.PutIfLocked(h.ctx, a, "key", "late", time.Minute))
 		h.wantRow("prefixkey", `s:7:"changed";`, start+60)
+	}},
+	{"of a holder whose lock runs out and the next one, what the next one writes stays", func(t *testing.T, h *harness) {
+		for round := range 20 {
+			name, key := fmt.Sprint("lock", round), fmt.Sprint("key", round)
+			stalled, next := h.store.Lock(name, 10*time.Second), h.store.Lock(name, 10*time.Second)
+			h.yes(stalled.Acquire(h.ctx))
+			var wg sync.WaitGroup
+			var late error
+			wg.Go(func() { _, late = h.store.PutIfLocked(h.ctx, stalled, key, "late", time.Minute) })
+			h.clock.Add(10 * time.Second)
+			h.yes(next.Acquire(h.ctx))
+			h.yes(h.store.PutIfLocked(h.ctx, next, key, "next", time.Minute))
+			wg.Wait()
+			h.must(late)
+			h.wantString(key, "next")
+			h.no(h.store.PutIfLocked(h.ctx, stalled, key, "late", time.Minute))
+			h.wantString(key, "next")
+		}
 	}},
 }

@@ -427,6 +427,30 @@ var remembering = []testCase{
 		h.must(err)
 		wantMemo(nil)
 	}},
+	{"a memo does not keep what it read before a write that ended since", func(t *testing.T, h *harness) {
+		h.must(h.store.Put(h.ctx, "key", "old", time.Minute))
+		keys := []string{"key"} // and more than one statement reads, so that there is a moment after the key was read and before the answer
+		for i := range 1000 {
+			keys = append(keys, fmt.Sprint("other", i))
+		}
+		statements := 0
+		var m *store.Memo
+		m = h.hooked(func() {
+			if statements++; statements == 2 {
+				h.must(m.Put(h.ctx, "key", "new", time.Minute))
+			}
+		}).Memo()
+		items, err := m.Many(h.ctx, keys...)
+		h.must(err)
+		if got := string(items["key"].Raw); got != `s:3:"old";` || statements < 3 {
+			t.Fatalf("read %s with %d statements, so that nothing was written in between", got, statements)
+		}
+		var got string
+		h.must(m.Get(h.ctx, "key", &got))
+		if got != "new" {
+			t.Fatalf("the memo has %q, want what was written through it", got)
+		}
+	}},
 	{"hold renews the lock until it is released", func(t *testing.T, h *harness) {
 		lock := h.store.Lock("foo", 2*time.Second)
 		h.yes(lock.Acquire(h.ctx))

@@ -1,0 +1,80 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/larder-cache/larder/internal/testdb"
+	"github.com/larder-cache/larder/store"
+)
+
+// At READ COMMITTED, which applications set and managed servers have, a statement keeps no row that it only reads. PutIfLocked must keep the
+// lock's nevertheless, or the next holder's write could come between its test and its own.
+func TestStore_PutIfLockedKeepsTheLockRowUntilItHasWritten(t *testing.T) {
+	ctx := t.Context()
+	db := migrated(t, testdb.MySQL(t))
+	admin := db.Open(t)
+	var version string
+	if err := admin.QueryRow("SELECT VERSION()").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	isolation := "transaction_isolation"
+	if strings.Contains(version, "MariaDB") { // before 11.1
+		isolation = "tx_isolation"
+	}
+	s, err := store.Open(db.URL() + "?" + isolation + "=%27READ-COMMITTED%27")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	lock := s.Lock("job", time.Minute)
+	if err := yes(lock.Acquire(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(ctx, "key", "old", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+
+	// Somebody else keeps the cache row, so that the statement stops between the test of the lock and the write.
+	tx, err := admin.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.Exec("SELECT 1 FROM cache WHERE `key`='key' FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- yes(s.PutIfLocked(ctx, lock, "key", "new", time.Minute)) }()
+	waitUntilBlocked(t, s)
+
+	if _, err := admin.Exec("SELECT 1 FROM cache_locks WHERE `key`='job' FOR UPDATE NOWAIT"); err == nil {
+		t.Error("the next holder could take the lock over while the write is under way")
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
+// waitUntilBlocked waits until a transaction of this database waits for a row. The server looks anew when nobody has asked for a tenth of a second.
+func waitUntilBlocked(t *testing.T, s *store.Store) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(150 * time.Millisecond) {
+		var blocked int
+		err := s.DB().Get(&blocked, "SELECT COUNT(*) FROM information_schema.innodb_trx t"+
+			" JOIN information_schema.processlist p ON p.id=t.trx_mysql_thread_id WHERE t.trx_state='LOCK WAIT' AND p.db=DATABASE()")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if blocked > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is blocked")
+		}
+	}
+}
