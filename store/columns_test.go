@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
@@ -53,7 +54,19 @@ func TestStore_Latin1Columns(t *testing.T) {
 	check("acquire", yes(lock.Acquire(ctx)))
 	check("refresh", yes(lock.Refresh(ctx)))
 	check("putIfLocked", yes(s.PutIfLocked(ctx, lock, "ö", "x", time.Minute)))
+	var locks []string
+	for e, err := range s.Locks(ctx) {
+		check("locks", err)
+		locks = append(locks, e.Name+" "+e.Owner)
+	}
+	if !slices.Equal(locks, []string{"schloß süß"}) {
+		t.Errorf("locks are %q", locks)
+	}
 	check("release", yes(lock.Release(ctx)))
+	check("acquire", yes(lock.Acquire(ctx)))
+	if n, err := s.FlushLocks(ctx); err != nil || n != 1 {
+		t.Errorf("flushed %d locks, %v, want 1", n, err)
+	}
 	var keys []string
 	for e, err := range s.List(ctx, store.ListOptions{Pattern: "z\u00e4*"}) {
 		check("list", err)
@@ -66,6 +79,18 @@ func TestStore_Latin1Columns(t *testing.T) {
 		t.Error("a key that latin1 cannot hold was listed, or was an error")
 	}
 	check("forget", yes(s.Forget(ctx, "ö")))
+	unstorable, err := store.New(s.DB(), store.WithPrefix("日"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, flush := range map[string]func(context.Context) (int64, error){"rows": unstorable.Flush, "locks": unstorable.FlushLocks} {
+		if n, err := flush(ctx); err != nil || n != 0 {
+			t.Errorf("of a prefix that latin1 cannot hold: flushed %d %s, %v, want 0", n, what, err)
+		}
+	}
+	for e, err := range unstorable.Locks(ctx) {
+		t.Errorf("of a prefix that latin1 cannot hold: lock %+v, %v", e, err)
+	}
 	if n, err := s.Flush(ctx); err != nil || n != 1 {
 		t.Errorf("flushed %d, %v, want 1", n, err)
 	}
@@ -74,7 +99,7 @@ func TestStore_Latin1Columns(t *testing.T) {
 func second(_ bool, err error) error { return err }
 
 // Some collations sort a letter together with the next one, so that keys with one beginning are not next to each other.
-func TestStore_ListAndFlushFindEveryKeyInEveryCollation(t *testing.T) {
+func TestStore_ListsAndFlushesFindEveryKeyAndLockInEveryCollation(t *testing.T) {
 	ctx := context.Background()
 	keys := []string{"c", "cz", "ch", "cha", "Ch", "l", "ll", "lla", "lj", "n", "nj", "aa", "a", "dz", "เก", "แก", "เ", "h", "m", "_x", "-x", "1", "é", "e😀"}
 	for i := range 0x250 {
@@ -100,13 +125,11 @@ func TestStore_ListAndFlushFindEveryKeyInEveryCollation(t *testing.T) {
 				want[key] = true
 			}
 		}
+		if _, err := s.DB().Exec("INSERT INTO cache_locks SELECT `key`,'me',expiration FROM cache"); err != nil {
+			t.Fatal(err)
+		}
 		for _, prefix := range []string{"c", "ch", "l", "n", "a", "เ", "แ", "p:", "p", "e", "_", "-", "1", "z"} {
-			got, expected := 0, 0
-			for key := range want {
-				if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
-					expected++
-				}
-			}
+			var got, one, locks int64
 			for e, err := range s.List(ctx, store.ListOptions{Pattern: prefix + "*"}) {
 				if err != nil {
 					t.Fatal(err)
@@ -115,9 +138,31 @@ func TestStore_ListAndFlushFindEveryKeyInEveryCollation(t *testing.T) {
 					t.Errorf("%s: %q was listed", collation, e.Key)
 				}
 				got++
+				if utf8.RuneCountInString(e.Key) == utf8.RuneCountInString(prefix)+1 {
+					one++
+				}
 			}
-			if got != expected {
-				t.Errorf("%s: list %s* finds %d keys, want %d", collation, prefix, got, expected)
+			for _, err := range s.List(ctx, store.ListOptions{Pattern: prefix + "?"}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				one--
+			}
+			mine, err := store.New(s.DB(), store.WithPrefix(prefix))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for e, err := range mine.Locks(ctx) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !want[prefix+e.Name] {
+					t.Errorf("%s: lock %q was listed", collation, e.Name)
+				}
+				locks++
+			}
+			if expected := count(want, prefix); got != expected || locks != expected || one != 0 {
+				t.Errorf("%s: %s* finds %d keys and %d locks, want %d; and %s? %d too few", collation, prefix, got, locks, expected, prefix, one)
 			}
 		}
 		flusher, err := store.New(s.DB(), store.WithPrefix("c"))
@@ -127,6 +172,10 @@ func TestStore_ListAndFlushFindEveryKeyInEveryCollation(t *testing.T) {
 		n, err := flusher.Flush(ctx)
 		if expected := count(want, "c"); err != nil || n != expected {
 			t.Errorf("%s: flush of c deleted %d rows, %v, want %d", collation, n, err, expected)
+		}
+		n, err = flusher.FlushLocks(ctx)
+		if expected := count(want, "c"); err != nil || n != expected {
+			t.Errorf("%s: flush of c deleted %d locks, %v, want %d", collation, n, err, expected)
 		}
 	}
 	if tested < 5 {

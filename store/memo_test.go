@@ -1,29 +1,31 @@
 package store_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/larder-cache/larder/store"
 )
 
-// What was read before a write ended is not remembered after it.
-func TestMemo_AReaderDoesNotBringBackWhatWasOverwritten(t *testing.T) {
+func TestMemo_WhoWritesThroughItReadsWhatHeWroteWhateverOthersRead(t *testing.T) {
 	s := openSQLite(t)
 	m := s.Memo()
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				_, _ = m.Has(t.Context(), "key")
+	var readers sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_, _ = m.Has(t.Context(), "key")
+				}
 			}
-		}
-	}()
-	for want := range 200 {
+		})
+	}
+	for want := range 100 {
 		if err := m.Put(t.Context(), "key", want, time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -33,26 +35,31 @@ func TestMemo_AReaderDoesNotBringBackWhatWasOverwritten(t *testing.T) {
 		}
 	}
 	close(stop)
-	<-done
+	readers.Wait()
 }
 
 func TestMemo_DoesNotOutliveTheValue(t *testing.T) {
-	s := openSQLite(t)
-	m := s.Memo()
-	if err := m.Put(t.Context(), "key", 1, time.Second); err != nil {
-		t.Fatal(err)
-	}
-	var got int
-	_ = m.Get(t.Context(), "key", &got) // it may have expired already
-	time.Sleep(1100 * time.Millisecond)
-	if err := expect(m.Get(t.Context(), "key", &got), store.ErrNotFound); err != nil {
-		t.Error(err)
-	}
-	if err := s.Put(t.Context(), "key", 2, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	m.Reset()
-	if err := m.Get(t.Context(), "key", &got); err != nil || got != 2 {
-		t.Errorf("value is %d, %v", got, err)
-	}
+	bubbled(t, func(t *testing.T, s *store.Store) {
+		m := s.Memo()
+		if err := m.Put(t.Context(), "key", 1, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		var got int
+		for range 2 { // read, known
+			if err := m.Get(t.Context(), "key", &got); err != nil || got != 1 {
+				t.Fatalf("value is %d, %v", got, err)
+			}
+		}
+		if err := s.Put(t.Context(), "key", 2, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute - time.Nanosecond)
+		if err := m.Get(t.Context(), "key", &got); err != nil || got != 1 {
+			t.Errorf("before its end the value is %d, %v, want 1 as it was read", got, err)
+		}
+		time.Sleep(time.Nanosecond)
+		if err := m.Get(t.Context(), "key", &got); err != nil || got != 2 {
+			t.Errorf("at its end the value is %d, %v, want 2 as it is", got, err)
+		}
+	})
 }

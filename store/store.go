@@ -1,7 +1,14 @@
 // Package store is Laravel's database cache table as a Go library.
 //
 // [Open] connects; [Store.Get], [Store.Put], [Store.Add], [Store.Increment], [Store.Touch], [Store.Forget] and [Store.Many] are Laravel's methods of
-// these names; [Store.Lock] is Cache::lock; [Store.List] shows what is there; [Store.PutIfLocked] writes only while a lock is held.
+// these names. [Remember] makes a missing value once; [Flexible] has a stale one made anew behind the callers' backs, together with PHP's;
+// [Store.Memo] reads each key once in a request.
+//
+// [Store.Lock] is Cache::lock; [Store.PutIfLocked] writes only while a lock is held, [Lock.Hold] keeps one for as long as the work
+// takes, [WithoutOverlapping] and [Store.Funnel] run a function under one.
+//
+// For operators, [Store.List] and [Store.Stats] show what is in the cache and [Store.Locks] who holds what; [Store.Prune] deletes what has expired,
+// [Store.Flush] and [Store.FlushLocks] what begins with the prefix. Package storetest says of each what it promises, as tests that any engine can run.
 //
 // # Rows
 //

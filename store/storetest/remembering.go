@@ -57,7 +57,6 @@ const fooRefreshLock = "illuminate:cache:flexible:lock:foo"
 
 var errUpstream = errors.New("upstream is down")
 
-// Ids here also begin with X, for Laravel's integration tests of the repository, and F, for those of the funnel.
 var remembering = []testCase{
 	{"R4 remember makes a missing value once and stores it for its ttl", func(t *testing.T, h *harness) {
 		var m maker
