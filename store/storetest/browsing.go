@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -136,6 +137,15 @@ var browsing = []testCase{
 		h.insert("prefixcut", `s:70000:"abc";`, start+60)
 		h.insert("prefixwhole", `s:3:"abc";`, start+60)
 		h.wantList(store.ListOptions{}, "cut corrupt 14", "whole string 10")
+	}},
+	{"list shows a number with something behind it as corrupt, as get does", func(t *testing.T, h *harness) {
+		for key, value := range map[string]string{"a": "i:7;\n", "b": "N;N;", "c": "b:1;x", "d": "d:1.5; ", "e": "i:7;", "f": "N;", "g": "b:1;", "h": "d:1.5;"} {
+			h.insert(prefix+key, value, start+60)
+			if err := h.store.Get(h.ctx, key, new(any)); errors.Is(err, store.ErrCorrupt) != (key < "e") {
+				t.Errorf("get of %q: %v", value, err)
+			}
+		}
+		h.wantList(store.ListOptions{}, "a corrupt 5", "b corrupt 4", "c corrupt 5", "d corrupt 7", "e int 4", "f null 2", "g bool 4", "h float 6")
 	}},
 	{"list refuses options that make no sense", func(t *testing.T, h *harness) {
 		for _, o := range []store.ListOptions{{State: "dead"}, {Order: "colour"}, {Limit: -1}} {
