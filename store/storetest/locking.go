@@ -93,9 +93,7 @@ var locking = []testCase{
 		h.wantErr(err, store.ErrNoTable)
 		_, err = h.store.FlushLocks(h.ctx)
 		h.wantErr(err, store.ErrNoTable)
-		for _, err := range h.store.Locks(h.ctx) {
-			h.wantErr(err, store.ErrNoTable)
-		}
+		h.wantErr(firstErr(h.store.Locks(h.ctx)), store.ErrNoTable)
 	}},
 	{"a lock for no time lasts a day", func(t *testing.T, h *harness) {
 		h.yes(h.store.Lock("foo", 0).Acquire(h.ctx))
