@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/larder-cache/larder/store/php"
+	"github.com/larder-cache/larder/store/record"
 )
 
 // An Entry is what List tells of a row, without its value.
@@ -84,10 +85,12 @@ const listPage = 1000
 // The sequence ends with an error, if there is one, as its last element.
 func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		op, rows := s.begin(record.List, ""), int64(0)
 		err := o.setDefaults()
 		if err == nil {
-			err = s.list(ctx, o, func(e Entry) bool { return yield(e, nil) })
+			err = s.list(ctx, o, func(e Entry) bool { rows++; return yield(e, nil) })
 		}
+		op.end(ctx, record.Done, rows, err)
 		if err != nil {
 			yield(Entry{}, fmt.Errorf("list: %w", err))
 		}

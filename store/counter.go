@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/larder-cache/larder/store/php"
+	"github.com/larder-cache/larder/store/record"
 )
 
 // Increment adds by to the number under key and returns the result. The expiration stays.
@@ -24,7 +25,9 @@ import (
 //
 // Laravel's increment goes on counting on an expired row, which then stays expired, and answers false for a missing one.
 func (s *Store) Increment(ctx context.Context, key string, by int64) (int64, error) {
+	op := s.begin(record.Increment, key)
 	n, err := s.increment(ctx, key, by)
+	op.end(ctx, record.Hit, 1, err)
 	if err != nil {
 		return 0, fmt.Errorf("increment %q: %w", key, err)
 	}
@@ -33,7 +36,9 @@ func (s *Store) Increment(ctx context.Context, key string, by int64) (int64, err
 
 // Decrement subtracts by from the number under key; see [Store.Increment].
 func (s *Store) Decrement(ctx context.Context, key string, by int64) (int64, error) {
+	op := s.begin(record.Decrement, key)
 	n, err := s.decrement(ctx, key, by)
+	op.end(ctx, record.Hit, 1, err)
 	if err != nil {
 		return 0, fmt.Errorf("decrement %q: %w", key, err)
 	}
@@ -42,20 +47,26 @@ func (s *Store) Decrement(ctx context.Context, key string, by int64) (int64, err
 
 // IncrementOrAdd is Increment for a counter that starts itself: if key has no live row, it stores by for ttl and returns it. A counter
 // that is there keeps its expiration.
-func (s *Store) IncrementOrAdd(ctx context.Context, key string, by int64, ttl time.Duration) (int64, error) {
+func (s *Store) IncrementOrAdd(ctx context.Context, key string, by int64, ttl time.Duration) (n int64, err error) {
+	op, outcome := s.begin(record.IncrementOrAdd, key), record.Hit
+	defer func() { op.end(ctx, outcome, 1, err) }()
 	if ttl <= 0 {
 		return 0, fmt.Errorf("increment %q: %w", key, &LimitError{What: "ttl", Limit: "more than 0", Got: ttl.String()})
 	}
 	for {
-		n, err := s.Increment(ctx, key, by)
-		if !errors.Is(err, ErrNotFound) {
-			return n, err
+		n, err := s.increment(ctx, key, by)
+		if err == nil {
+			return n, nil
 		}
-		added, err := s.Add(ctx, key, by, ttl)
+		if !errors.Is(err, ErrNotFound) {
+			return 0, fmt.Errorf("increment %q: %w", key, err)
+		}
+		added, err := s.add(ctx, key, by, ttl)
 		if err != nil {
 			return 0, err
 		}
 		if added {
+			outcome = record.Stored
 			return by, nil
 		}
 		// Somebody else has started it in between.

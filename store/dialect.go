@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // A dialect is everything that differs between engines: the texts of the statements, what their answers mean, and what
@@ -38,6 +40,9 @@ type dialect interface {
 	// there is one.
 	verdict(err error) verdict
 	explain(err error) error
+
+	// cause names an error after which a statement is repeated.
+	cause(err error) record.Cause
 }
 
 // An executor is a connection.

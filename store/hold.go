@@ -44,7 +44,7 @@ func (l *Lock) Hold(ctx context.Context) (held context.Context, release func() e
 		return nil, nil, fmt.Errorf("hold lock %q: %w", l.name, checkHold("ttl", l.ttl))
 	}
 	sent := time.Now()
-	acquired, err := l.acquire(ctx)
+	acquired, err := l.acquireOnce(ctx)
 	if err == nil && !acquired {
 		err = ErrLockTimeout
 	}

@@ -9,6 +9,8 @@ import (
 	mathrand "math/rand/v2"
 	"time"
 	"unicode/utf8"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // DefaultLockTTL is how long a lock lasts for which no time is given, as in Laravel (8.53 to 13).
@@ -61,11 +63,20 @@ func (l *Lock) Owner() string { return l.owner }
 // database is an error, never "held"; Laravel takes all of it for "held". After [ErrOutcomeUnknown], as when ctx ends while the server is
 // at it, the lock may be held by this owner: Release it.
 func (l *Lock) Acquire(ctx context.Context) (bool, error) {
-	acquired, err := l.acquire(ctx)
+	acquired, err := l.acquireOnce(ctx)
 	if err != nil {
 		return false, fmt.Errorf("acquire lock %q: %w", l.name, err)
 	}
 	return acquired, nil
+}
+
+// acquireOnce is one attempt that is an operation of its own.
+func (l *Lock) acquireOnce(ctx context.Context) (bool, error) {
+	op := l.store.begin(record.LockAcquire, l.name)
+	acquired, err := l.acquire(ctx)
+	outcome, rows := one(acquired, record.Acquired, record.Held)
+	op.end(ctx, outcome, rows, err)
+	return acquired, err
 }
 
 func (l *Lock) acquire(ctx context.Context) (bool, error) {
@@ -101,7 +112,9 @@ const betweenAttempts = 250 * time.Millisecond
 
 // Block acquires the lock, and while another owner holds it tries again for as long as wait lasts or ctx allows. It makes at least one
 // attempt. It returns [ErrLockTimeout] when the wait is over and ctx.Err() when the context is; see Acquire for [ErrOutcomeUnknown].
-func (l *Lock) Block(ctx context.Context, wait time.Duration) error {
+func (l *Lock) Block(ctx context.Context, wait time.Duration) (err error) {
+	op := l.store.begin(record.LockAcquire, l.name)
+	defer func() { op.end(ctx, record.Acquired, 1, err) }()
 	deadline := time.Now().Add(wait)
 	for {
 		acquired, err := l.acquire(ctx)
@@ -129,7 +142,12 @@ func (l *Lock) Refresh(ctx context.Context) (bool, error) { return l.RefreshFor(
 // RefreshFor is Refresh for another time than the lock's own. Zero or less means [DefaultLockTTL].
 //
 // Laravel's refresh (13.16 and later) answers false on MySQL when the expiration is already the same; here that is true.
-func (l *Lock) RefreshFor(ctx context.Context, ttl time.Duration) (bool, error) {
+func (l *Lock) RefreshFor(ctx context.Context, ttl time.Duration) (ours bool, err error) {
+	op := l.store.begin(record.LockRefresh, l.name)
+	defer func() {
+		outcome, rows := one(ours, record.Acquired, record.NotHeld)
+		op.end(ctx, outcome, rows, err)
+	}()
 	if ttl <= 0 {
 		ttl = DefaultLockTTL
 	}
@@ -143,7 +161,12 @@ func (l *Lock) RefreshFor(ctx context.Context, ttl time.Duration) (bool, error) 
 
 // Release frees the lock if its row is this owner's, expired or not, and reports whether it was. After a nil error this owner does not
 // hold it. If the connection was lost and the repeated statement found nothing to release, false may mean that the lost one did it.
-func (l *Lock) Release(ctx context.Context) (bool, error) {
+func (l *Lock) Release(ctx context.Context) (released bool, err error) {
+	op := l.store.begin(record.LockRelease, l.name)
+	defer func() {
+		outcome, rows := one(released, record.Released, record.NotHeld)
+		op.end(ctx, outcome, rows, err)
+	}()
 	rowKey := l.store.prefix + l.name
 	a, err := l.store.exec(ctx, idempotent, l.store.sql.release, rowKey, rowKey, l.owner)
 	if err != nil {
@@ -153,7 +176,12 @@ func (l *Lock) Release(ctx context.Context) (bool, error) {
 }
 
 // ForceRelease frees the lock, whoever holds it, and reports whether there was one.
-func (l *Lock) ForceRelease(ctx context.Context) (bool, error) {
+func (l *Lock) ForceRelease(ctx context.Context) (released bool, err error) {
+	op := l.store.begin(record.LockForce, l.name)
+	defer func() {
+		outcome, rows := one(released, record.Released, record.NotHeld)
+		op.end(ctx, outcome, rows, err)
+	}()
 	rowKey := l.store.prefix + l.name
 	a, err := l.store.exec(ctx, idempotent, l.store.sql.forceRelease, rowKey, rowKey)
 	if err != nil {
@@ -163,10 +191,15 @@ func (l *Lock) ForceRelease(ctx context.Context) (bool, error) {
 }
 
 // CurrentOwner returns who holds the lock, "" if nobody does.
-func (l *Lock) CurrentOwner(ctx context.Context) (string, error) {
+func (l *Lock) CurrentOwner(ctx context.Context) (holder string, err error) {
+	op := l.store.begin(record.LockOwner, l.name)
+	defer func() {
+		outcome, rows := one(holder != "", record.Held, record.NotHeld)
+		op.end(ctx, outcome, rows, err)
+	}()
 	rowKey := l.store.prefix + l.name
 	var found, owner string
-	err := l.store.repeat(ctx, reading, func() error {
+	err = l.store.repeat(ctx, reading, func() error {
 		return l.store.read.QueryRowContext(ctx, l.store.text(l.store.sql.currentOwner), rowKey).Scan(&found, &owner)
 	})
 	if errors.Is(err, sql.ErrNoRows) || err == nil && found != rowKey {
@@ -182,7 +215,12 @@ func (l *Lock) CurrentOwner(ctx context.Context) (string, error) {
 // statement, so that a holder which was stalled for longer than its lock lasted cannot overwrite what the next one wrote.
 //
 // The ttl must be more than 0. On a Galera cluster two nodes may still both let their writer pass for the moment that replication takes.
-func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value any, ttl time.Duration) (bool, error) {
+func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value any, ttl time.Duration) (stored bool, err error) {
+	op := s.begin(record.PutIfLocked, key)
+	defer func() {
+		outcome, rows := one(stored, record.Stored, record.NotStored)
+		op.end(ctx, outcome, rows, err)
+	}()
 	rowKey, column, err := s.row(key, value)
 	if err == nil && ttl <= 0 {
 		err = &LimitError{What: "ttl", Limit: "more than 0", Got: ttl.String()}

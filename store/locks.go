@@ -7,6 +7,8 @@ import (
 	"iter"
 	"strings"
 	"time"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // A LockEntry is what Locks tells of a row of the lock table.
@@ -36,17 +38,20 @@ func (s *Store) AllLocks(ctx context.Context) iter.Seq2[LockEntry, error] { retu
 
 func (s *Store) locksOf(ctx context.Context, prefix string) iter.Seq2[LockEntry, error] {
 	return func(yield func(LockEntry, error) bool) {
-		stopped := false
+		op, rows, stopped := s.begin(record.LockList, ""), int64(0), false
 		err := s.checkLockTable()
 		if err == nil {
 			err = s.withPrefix(prefix, func(condition string, args []any) error {
 				return s.eachLock(ctx, condition, args, func(row listed) bool {
+					rows++
 					stopped = !yield(lockEntry(row, prefix), nil)
 					return !stopped
 				})
 			})
 		}
-		if err = noRowsIfNotStorable(err); err != nil && !stopped {
+		err = noRowsIfNotStorable(err)
+		op.end(ctx, record.Done, rows, err)
+		if err != nil && !stopped {
 			yield(LockEntry{}, fmt.Errorf("list locks: %w", err))
 		}
 	}
@@ -90,17 +95,19 @@ func (s *Store) eachLock(ctx context.Context, condition string, args []any, visi
 //
 // It works in batches, as Flush does. Laravel's flushLocks (13.0 and later) deletes all of the table, whatever the prefix.
 func (s *Store) FlushLocks(ctx context.Context) (int64, error) {
-	if s.prefix == "" {
-		return 0, fmt.Errorf("flush locks: %w", ErrNoPrefix)
-	}
-	return s.flushLocks(ctx, s.prefix)
+	return s.flushLocks(ctx, s.prefix, s.prefix == "")
 }
 
 // FlushAllLocks deletes every row of the lock table, whatever its prefix, and returns how many there were. A pruner at work loses its lock too,
 // and stops. Otherwise it is as FlushLocks.
-func (s *Store) FlushAllLocks(ctx context.Context) (int64, error) { return s.flushLocks(ctx, "") }
+func (s *Store) FlushAllLocks(ctx context.Context) (int64, error) { return s.flushLocks(ctx, "", false) }
 
-func (s *Store) flushLocks(ctx context.Context, prefix string) (deleted int64, err error) {
+func (s *Store) flushLocks(ctx context.Context, prefix string, refused bool) (deleted int64, err error) {
+	op := s.begin(record.LockFlush, "")
+	defer func() { op.end(ctx, record.Forgotten, deleted, err) }()
+	if refused {
+		return 0, fmt.Errorf("flush locks: %w", ErrNoPrefix)
+	}
 	err = s.checkLockTable()
 	if err == nil {
 		deleted, err = s.flush(ctx, s.sql.lockKeys, s.sql.deleteLocks, prefix)

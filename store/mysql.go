@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // mysqlDialect speaks to MySQL 8 and 9, MariaDB 10.6 and later, Galera clusters and TiDB.
@@ -370,6 +372,27 @@ func (mysqlDialect) verdict(err error) verdict {
 		return unknown
 	}
 	return final
+}
+
+func (mysqlDialect) cause(err error) record.Cause {
+	switch mysqlNumber(err) {
+	case erDeadlock:
+		return record.Deadlock
+	case erLockWaitTimeout:
+		return record.LockWait
+	case erUnknownCommand, erDuringCommit:
+		return record.NotReady
+	case erTooManyConnections:
+		return record.TooMany
+	case erChangedSinceRead:
+		return record.StaleRead
+	case erQueryInterrupted, erShutdown, erConnectionKilled:
+		return record.Interrupted
+	}
+	if network, ok := errors.AsType[*net.OpError](err); ok && network.Op == "dial" {
+		return record.Refusal
+	}
+	return record.LostConnection
 }
 
 func (mysqlDialect) explain(err error) error {

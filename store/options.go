@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // An Option changes a store's defaults. Its value is checked by Open and New.
@@ -18,6 +20,7 @@ type config struct {
 	table     string
 	lockTable string
 	clock     func() time.Time
+	recorder  record.Recorder
 }
 
 func newConfig(opts []Option) (config, error) {

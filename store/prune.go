@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // PruneOptions bound what a Prune leaves. The zero value deletes what has expired and nothing else.
@@ -68,7 +70,10 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (PruneResult, error) 
 		store: s, options: o, total: -1,
 		lock: s.withoutPrefix().Lock(pruneLock+s.table, pruneLockTTL),
 	}
-	if err := p.prune(ctx); err != nil {
+	op := s.begin(record.Prune, "")
+	err := p.prune(ctx)
+	op.end(ctx, record.Done, p.done.Deleted(), err)
+	if err != nil {
 		return p.done, fmt.Errorf("prune: %w", err)
 	}
 	return p.done, nil
@@ -87,10 +92,10 @@ const (
 	evictPage = 50 * maxDelete
 )
 
-// withoutPrefix is the same tables seen without a prefix.
+// withoutPrefix is the same tables seen without a prefix and without a recorder: what a Prune does with its lock is part of the Prune.
 func (s *Store) withoutPrefix() *Store {
 	all := &Store{config: s.config, read: s.read, write: s.write, dialect: s.dialect, sql: s.sql}
-	all.prefix = ""
+	all.prefix, all.recorder = "", nil
 	return all
 }
 
@@ -259,7 +264,9 @@ func (p *pruner) deleteExpired(ctx context.Context, t expiredTable, batch []list
 	for i, row := range batch {
 		keys[i] = row.key
 	}
+	op := s.begin(record.PruneBatch, "")
 	a, err := s.exec(ctx, idempotent, t.remove+"("+placeholders(len(keys))+")"+and(s.sql.stillExpired), keys...)
+	op.end(ctx, record.Forgotten, a.affected, err)
 	if err != nil {
 		return 0, err
 	}
@@ -393,7 +400,9 @@ func (p *pruner) deleteUnchanged(ctx context.Context, batch []listed) (excess, e
 		bytes += row.size
 	}
 	unchanged := strings.TrimSuffix(strings.Repeat(s.sql.unchanged+" OR ", len(batch)), " OR ")
+	op := s.begin(record.PruneBatch, "")
 	a, err := s.exec(ctx, idempotent, s.sql.deleteKeys+"("+placeholders(len(keys))+")"+and("("+unchanged+")"), append(keys, tests...)...)
+	op.end(ctx, record.Forgotten, a.affected, err)
 	if err != nil {
 		return excess{}, err
 	}

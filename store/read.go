@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/larder-cache/larder/store/php"
+	"github.com/larder-cache/larder/store/record"
 )
 
 // An Item is one live row.
@@ -37,7 +38,9 @@ func (i Item) Decode(dst any) error {
 // row, ErrCorrupt if its bytes are no PHP serialization, and php's errors if the value does not fit dst.
 //
 // A stored null is a value here; Laravel's get cannot tell it from a miss.
-func (s *Store) Get(ctx context.Context, key string, dst any) error {
+func (s *Store) Get(ctx context.Context, key string, dst any) (err error) {
+	op := s.begin(record.Get, key)
+	defer func() { op.end(ctx, record.Hit, 1, err) }()
 	item, err := s.item(ctx, key)
 	if err == nil {
 		err = item.Decode(dst)
@@ -49,8 +52,10 @@ func (s *Store) Get(ctx context.Context, key string, dst any) error {
 }
 
 // Item returns the live row of key, with its remaining time. It returns ErrNotFound if there is none.
-func (s *Store) Item(ctx context.Context, key string) (Item, error) {
-	item, err := s.item(ctx, key)
+func (s *Store) Item(ctx context.Context, key string) (item Item, err error) {
+	op := s.begin(record.Get, key)
+	defer func() { op.end(ctx, record.Hit, 1, err) }()
+	item, err = s.item(ctx, key)
 	if err != nil {
 		return Item{}, fmt.Errorf("get %q: %w", key, err)
 	}
@@ -92,13 +97,18 @@ func remaining(expiration, now int64) time.Duration {
 
 // Has reports whether key has a live row, without reading its value. A stored null counts, unlike in Laravel, whose has reads and
 // decodes the value.
-func (s *Store) Has(ctx context.Context, key string) (bool, error) {
+func (s *Store) Has(ctx context.Context, key string) (live bool, err error) {
+	op := s.begin(record.Has, key)
+	defer func() {
+		outcome, rows := one(live, record.Hit, record.Miss)
+		op.end(ctx, outcome, rows, err)
+	}()
 	rowKey := s.prefix + key
 	var (
 		found           string
 		expiration, now int64
 	)
-	err := s.repeat(ctx, reading, func() error {
+	err = s.repeat(ctx, reading, func() error {
 		return s.read.QueryRowContext(ctx, s.text(s.sql.has), rowKey).Scan(&found, &expiration, &now)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -114,7 +124,9 @@ func (s *Store) Has(ctx context.Context, key string) (bool, error) {
 const maxList = 1000
 
 // Many returns the live rows of the keys that have one, by key. It is one statement for every 1,000 distinct keys.
-func (s *Store) Many(ctx context.Context, keys ...string) (map[string]Item, error) {
+func (s *Store) Many(ctx context.Context, keys ...string) (found map[string]Item, err error) {
+	op := s.begin(record.Many, "")
+	defer func() { op.endMany(ctx, keys, found, err) }()
 	wanted := make(map[string]string, len(keys)) // row key to key
 	rowKeys := make([]any, 0, len(keys))
 	for _, key := range keys {
@@ -167,7 +179,9 @@ func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]s
 // gets it; the others return ErrNotFound, or a newer value. A value that does not fit dst stays in the table.
 //
 // It takes three round trips. Laravel's pull is a get and a forget, which two callers can interleave.
-func (s *Store) Pull(ctx context.Context, key string, dst any) error {
+func (s *Store) Pull(ctx context.Context, key string, dst any) (err error) {
+	op := s.begin(record.Pull, key)
+	defer func() { op.end(ctx, record.Hit, 1, err) }()
 	rowKey := s.prefix + key
 	var last conflict
 	for {

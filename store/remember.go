@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // ErrNotStored is returned by [Remember] and [Flexible] together with the value when it was made but could not be stored. The value is
@@ -114,7 +116,9 @@ func remember[T any](ctx context.Context, s *Store, key string, fn func(context.
 
 // recall returns the live value of key, and whether there is one that counts.
 func recall[T any](ctx context.Context, s *Store, key string) (value T, found bool, err error) {
+	op := s.begin(record.Get, key)
 	item, err := s.item(ctx, key)
+	op.end(ctx, record.Hit, 1, err)
 	if errors.Is(err, ErrNotFound) {
 		return value, false, nil
 	}

@@ -51,6 +51,7 @@ func (s *Store) repeat(ctx context.Context, e effect, run func() error) error {
 			return errors.Join(ctx.Err(), s.failure(e, v, err))
 		case <-time.After(pause(n)):
 		}
+		s.repeated(ctx, n+1, err)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // sqliteDialect speaks to SQLite 3.38 and later through modernc.org/sqlite. Text compares byte for byte there, so there are no
@@ -185,6 +187,14 @@ func sqliteCode(err error) int {
 		return e.Code() & 0xff
 	}
 	return 0
+}
+
+func (sqliteDialect) cause(err error) record.Cause {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return record.Busy
+	}
+	return record.Interrupted
 }
 
 func (sqliteDialect) explain(err error) error {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/larder-cache/larder/store/record"
 )
 
 // StatsOptions say how closely Stats looks.
@@ -101,10 +103,13 @@ func newBuckets() []Bucket {
 // Of more families than the options ask for, the small ones are put together as the pass goes on. Keys of one family come one after the other
 // but where the column's collation puts others among them, so that a family's count may lack the rows before such a gap, which Rest has.
 func (s *Store) Stats(ctx context.Context, o StatsOptions) (*Stats, error) {
+	op := s.begin(record.Stats, "")
 	stats, err := s.stats(ctx, o)
 	if err != nil {
+		op.end(ctx, record.Done, 0, err)
 		return nil, fmt.Errorf("stats: %w", err)
 	}
+	op.end(ctx, record.Done, stats.Looked, nil)
 	return stats, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/larder-cache/larder/store/php"
+	"github.com/larder-cache/larder/store/record"
 )
 
 // column returns the text that stores value: php.Marshal's serialization, or base64 of it where Laravel has it so.
@@ -38,7 +39,9 @@ func (s *Store) row(key string, value any) (rowKey, column string, err error) {
 // form. On a column with a case-insensitive collation it takes over the row of a look-alike key, as Laravel's does.
 //
 // Laravel's put (10.32 to 13) answers false on MySQL when the row is already identical; here that is success.
-func (s *Store) Put(ctx context.Context, key string, value any, ttl time.Duration) error {
+func (s *Store) Put(ctx context.Context, key string, value any, ttl time.Duration) (err error) {
+	op := s.begin(record.Put, key)
+	defer func() { op.end(ctx, storedFor(ttl), 1, err) }()
 	rowKey, column, err := s.row(key, value)
 	if err == nil && ttl <= 0 {
 		_, err = s.forget(ctx, key)
@@ -53,7 +56,9 @@ func (s *Store) Put(ctx context.Context, key string, value any, ttl time.Duratio
 
 // Forever stores value under key for [ForeverTTL]. In a table whose expiration column is INT (any table that Laravel before 12.55
 // made) that would be too late from 2028-01-22 on; the row then expires when the column ends, on 2038-01-19.
-func (s *Store) Forever(ctx context.Context, key string, value any) error {
+func (s *Store) Forever(ctx context.Context, key string, value any) (err error) {
+	op := s.begin(record.Forever, key)
+	defer func() { op.end(ctx, record.Stored, 1, err) }()
 	rowKey, column, err := s.row(key, value)
 	if err == nil {
 		err = s.forever(ctx, rowKey, column)
@@ -86,7 +91,9 @@ const maxBatch = 4 << 20
 // statement (1,000 rows, 4 MiB) is written in one transaction. A ttl of zero or less forgets the keys.
 //
 // Of keys that the column's collation equates, the one that sorts last keeps the row.
-func (s *Store) PutMany(ctx context.Context, values map[string]any, ttl time.Duration) error {
+func (s *Store) PutMany(ctx context.Context, values map[string]any, ttl time.Duration) (err error) {
+	op := s.begin(record.PutMany, "")
+	defer func() { op.endPutMany(ctx, values, storedFor(ttl), err) }()
 	if len(values) == 0 {
 		return nil
 	}
@@ -173,7 +180,16 @@ func (s *Store) inTransaction(ctx context.Context, do func(*sqlx.Tx) error) erro
 //
 // Laravel's add (10.33 to 13) is a read followed by INSERT IGNORE, which cuts keys longer than 255 characters and stores invalid
 // text; this one refuses both.
-func (s *Store) Add(ctx context.Context, key string, value any, ttl time.Duration) (bool, error) {
+func (s *Store) Add(ctx context.Context, key string, value any, ttl time.Duration) (added bool, err error) {
+	op := s.begin(record.Add, key)
+	defer func() {
+		outcome, rows := one(added, record.Stored, record.NotStored)
+		op.end(ctx, outcome, rows, err)
+	}()
+	return s.add(ctx, key, value, ttl)
+}
+
+func (s *Store) add(ctx context.Context, key string, value any, ttl time.Duration) (bool, error) {
 	rowKey, column, err := s.row(key, value)
 	if err != nil {
 		return false, fmt.Errorf("add %q: %w", key, err)
@@ -202,7 +218,14 @@ func (s *Store) Add(ctx context.Context, key string, value any, ttl time.Duratio
 //
 // Laravel's touch (13.0 and later) answers false on MySQL when the expiration is already the same; here that is true.
 func (s *Store) Touch(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	op := s.begin(record.Touch, key)
 	touched, err := s.touch(ctx, key, ttl)
+	then := record.Hit
+	if ttl <= 0 {
+		then = record.Forgotten
+	}
+	outcome, rows := one(touched, then, record.Miss)
+	op.end(ctx, outcome, rows, err)
 	if err != nil {
 		return false, fmt.Errorf("touch %q: %w", key, err)
 	}
@@ -221,7 +244,10 @@ func (s *Store) touch(ctx context.Context, key string, ttl time.Duration) (bool,
 // Forget deletes the row of key, live or expired, and the row in which Laravel's Cache::flexible keeps the time of its value, and
 // reports whether there was one. Laravel's forget always answers true.
 func (s *Store) Forget(ctx context.Context, key string) (bool, error) {
+	op := s.begin(record.Forget, key)
 	gone, err := s.forget(ctx, key)
+	outcome, rows := one(gone, record.Forgotten, record.Miss)
+	op.end(ctx, outcome, rows, err)
 	if err != nil {
 		return false, fmt.Errorf("forget %q: %w", key, err)
 	}
@@ -244,10 +270,13 @@ const maxDelete = 199
 // It works in batches; if it is stopped, the rows that are left are untouched. Laravel's flush deletes all of the table, whatever
 // the prefix.
 func (s *Store) Flush(ctx context.Context) (int64, error) {
+	op := s.begin(record.Flush, "")
 	if s.prefix == "" {
+		op.end(ctx, record.Done, 0, ErrNoPrefix)
 		return 0, ErrNoPrefix
 	}
 	deleted, err := s.flush(ctx, s.sql.keys, s.sql.deleteKeys, s.prefix)
+	op.end(ctx, record.Forgotten, deleted, err)
 	return deleted, flushed(err)
 }
 
@@ -261,7 +290,9 @@ func flushed(err error) error {
 // FlushAll deletes every row of the table, whatever its prefix, and returns how many there were. Locks are left alone. It works in
 // batches, as Flush does.
 func (s *Store) FlushAll(ctx context.Context) (int64, error) {
+	op := s.begin(record.Flush, "")
 	deleted, err := s.flush(ctx, s.sql.keys, s.sql.deleteKeys, "")
+	op.end(ctx, record.Forgotten, deleted, err)
 	return deleted, flushed(err)
 }
 
