@@ -74,6 +74,7 @@ func (s *Store) IncrementOrAdd(ctx context.Context, key string, by int64, ttl ti
 }
 
 func (s *Store) increment(ctx context.Context, key string, by int64) (int64, error) {
+	defer s.memory.wrote(key)
 	rowKey := s.prefix + key
 	var (
 		n int64
@@ -106,6 +107,7 @@ func (s *Store) decrement(ctx context.Context, key string, by int64) (int64, err
 // change does what the fast statement leaves alone, by compare-and-swap: it reads the number, computes, and writes only if the value is
 // still the same. The function returns false if the result does not fit.
 func (s *Store) change(ctx context.Context, key string, compute func(int64) (int64, bool)) (int64, error) {
+	defer s.memory.wrote(key)
 	rowKey := s.prefix + key
 	var last conflict
 	for {

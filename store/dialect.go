@@ -43,6 +43,9 @@ type dialect interface {
 
 	// cause names an error after which a statement is repeated.
 	cause(err error) record.Cause
+
+	// equatesKeys tells whether the key column may take different keys for one, as a collation does.
+	equatesKeys() bool
 }
 
 // An executor is a connection.

@@ -16,12 +16,12 @@ import (
 // exampleStore opens a store on a new SQLite file with its tables. A program of yours opens the database it has:
 //
 //	s, err := store.Open("mysql://user:password@host/database", store.WithPrefix("laravel_cache_"))
-func exampleStore() (s *store.Store, closeStore func()) {
+func exampleStore(opts ...store.Option) (s *store.Store, closeStore func()) {
 	dir, err := os.MkdirTemp("", "larder-example-")
 	if err != nil {
 		log.Fatal(err)
 	}
-	s, err = store.Open("sqlite:"+filepath.Join(dir, "larder.db"), store.WithPrefix("laravel_cache_"))
+	s, err = store.Open("sqlite:"+filepath.Join(dir, "larder.db"), append(opts, store.WithPrefix("laravel_cache_"))...)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -221,6 +221,7 @@ func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value a
 		outcome, rows := one(stored, record.Stored, record.NotStored)
 		op.end(ctx, outcome, rows, err)
 	}()
+	defer s.memory.wrote(key)
 	rowKey, column, err := s.row(key, value)
 	if err == nil && ttl <= 0 {
 		err = &LimitError{What: "ttl", Limit: "more than 0", Got: ttl.String()}

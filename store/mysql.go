@@ -395,6 +395,8 @@ func (mysqlDialect) cause(err error) record.Cause {
 	return record.LostConnection
 }
 
+func (mysqlDialect) equatesKeys() bool { return true }
+
 func (mysqlDialect) explain(err error) error {
 	var e *mysql.MySQLError
 	if errors.Is(err, mysql.ErrPktTooLarge) {

@@ -21,6 +21,7 @@ type config struct {
 	lockTable string
 	clock     func() time.Time
 	recorder  record.Recorder
+	memory    memoryConfig
 }
 
 func newConfig(opts []Option) (config, error) {

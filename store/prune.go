@@ -72,6 +72,9 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (PruneResult, error) 
 	}
 	op := s.begin(record.Prune, "")
 	err := p.prune(ctx)
+	if o.bounded() { // or no live row was touched
+		s.memory.wroteAll()
+	}
 	op.end(ctx, record.Done, p.done.Deleted(), err)
 	if err != nil {
 		return p.done, fmt.Errorf("prune: %w", err)

@@ -38,10 +38,15 @@ func (i Item) Decode(dst any) error {
 // row, ErrCorrupt if its bytes are no PHP serialization, and php's errors if the value does not fit dst.
 //
 // A stored null is a value here; Laravel's get cannot tell it from a miss.
+//
+// A store with a memory (WithMemory) answers from it what it holds, and does not look at ctx then.
 func (s *Store) Get(ctx context.Context, key string, dst any) (err error) {
 	op := s.begin(record.Get, key)
+	if r := s.memory.live(key); r != nil {
+		return s.getRemembered(ctx, &op, r, key, dst)
+	}
 	defer func() { op.end(ctx, record.Hit, 1, err) }()
-	item, err := s.item(ctx, key)
+	item, err := s.itemToRemember(ctx, key)
 	if err == nil {
 		err = item.Decode(dst)
 	}
@@ -54,14 +59,19 @@ func (s *Store) Get(ctx context.Context, key string, dst any) (err error) {
 // Item returns the live row of key, with its remaining time. It returns ErrNotFound if there is none.
 func (s *Store) Item(ctx context.Context, key string) (item Item, err error) {
 	op := s.begin(record.Get, key)
+	if r := s.memory.live(key); r != nil {
+		defer op.end(ctx, record.MemoryHit, 1, nil)
+		return s.memory.item(key, r), nil
+	}
 	defer func() { op.end(ctx, record.Hit, 1, err) }()
-	item, err = s.item(ctx, key)
+	item, err = s.itemToRemember(ctx, key)
 	if err != nil {
 		return Item{}, fmt.Errorf("get %q: %w", key, err)
 	}
 	return item, nil
 }
 
+// item reads the live row of key from the database, whatever the store's memory holds.
 func (s *Store) item(ctx context.Context, key string) (Item, error) {
 	rowKey := s.prefix + key
 	var (
@@ -99,6 +109,10 @@ func remaining(expiration, now int64) time.Duration {
 // decodes the value.
 func (s *Store) Has(ctx context.Context, key string) (live bool, err error) {
 	op := s.begin(record.Has, key)
+	if s.memory.live(key) != nil {
+		op.end(ctx, record.MemoryHit, 1, nil)
+		return true, nil
+	}
 	defer func() {
 		outcome, rows := one(live, record.Hit, record.Miss)
 		op.end(ctx, outcome, rows, err)
@@ -123,7 +137,8 @@ func (s *Store) Has(ctx context.Context, key string) (live bool, err error) {
 // maxList is how many keys or rows go into one statement.
 const maxList = 1000
 
-// Many returns the live rows of the keys that have one, by key. It is one statement for every 1,000 distinct keys.
+// Many returns the live rows of the keys that have one, by key. It is one statement for every 1,000 distinct keys, and asks the database
+// whatever the store's memory holds.
 func (s *Store) Many(ctx context.Context, keys ...string) (found map[string]Item, err error) {
 	op := s.begin(record.Many, "")
 	defer func() { op.endMany(ctx, keys, found, err) }()
@@ -182,6 +197,7 @@ func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]s
 func (s *Store) Pull(ctx context.Context, key string, dst any) (err error) {
 	op := s.begin(record.Pull, key)
 	defer func() { op.end(ctx, record.Hit, 1, err) }()
+	defer s.memory.forgot(key)
 	rowKey := s.prefix + key
 	var last conflict
 	for {

@@ -95,7 +95,7 @@ func remember[T any](ctx context.Context, s *Store, key string, fn func(context.
 	if _, err := s.rowKey(key); err != nil {
 		return none, err
 	}
-	if value, found, err := recall[T](ctx, s, key); found || err != nil {
+	if value, found, err := recallAnywhere[T](ctx, s, key); found || err != nil {
 		return value, err
 	}
 	return fly(ctx, s, remembering, key, func(ctx context.Context) (T, error) {
@@ -114,10 +114,23 @@ func remember[T any](ctx context.Context, s *Store, key string, fn func(context.
 	})
 }
 
-// recall returns the live value of key, and whether there is one that counts.
+// recallAnywhere is recall from the store's memory, if it holds the value. Only a value that is found there counts: another process may
+// have made since what is missing, or a null, in memory.
+func recallAnywhere[T any](ctx context.Context, s *Store, key string) (value T, found bool, err error) {
+	r := s.memory.live(key)
+	if r == nil {
+		return recall[T](ctx, s, key)
+	}
+	op := s.begin(record.Get, key)
+	value, found, err = recalled[T](s.memory.item(key, r))
+	op.end(ctx, record.MemoryHit, 1, err)
+	return value, found, err
+}
+
+// recall returns the live value of key in the database, and whether there is one that counts.
 func recall[T any](ctx context.Context, s *Store, key string) (value T, found bool, err error) {
 	op := s.begin(record.Get, key)
-	item, err := s.item(ctx, key)
+	item, err := s.itemToRemember(ctx, key)
 	op.end(ctx, record.Hit, 1, err)
 	if errors.Is(err, ErrNotFound) {
 		return value, false, nil

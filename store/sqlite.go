@@ -197,6 +197,8 @@ func (sqliteDialect) cause(err error) record.Cause {
 	return record.Interrupted
 }
 
+func (sqliteDialect) equatesKeys() bool { return false }
+
 func (sqliteDialect) explain(err error) error {
 	switch {
 	case err == nil:

@@ -32,7 +32,8 @@
 // # Round trips
 //
 // Get, Item, Has, Many, Put, Add, Touch, Forget, Increment of an integer row, and acquiring, refreshing and releasing a lock
-// are one statement each, and one round trip where the driver interpolates parameters, as [Open] makes it do.
+// are one statement each, and one round trip where the driver interpolates parameters, as [Open] makes it do. [WithMemory] answers hot keys
+// without one.
 //
 // # Errors
 //
@@ -67,6 +68,7 @@ type Store struct {
 	owned       []*sqlx.DB
 	dialect     dialect
 	sql         statements
+	memory      *memory // nil if there is none
 
 	flights  flightGroup // of Remember and Flexible
 	failures sync.Map    // of Flexible: key to *refreshFailure, until a refresh succeeds and at most as long as the value lives
@@ -96,14 +98,19 @@ func newStore(d dialect, read, write *sqlx.DB, opts []Option) (*Store, error) {
 		now = clockPlaceholder // filled in by Store.text for each statement
 	}
 	r := strings.NewReplacer("{cache}", c.table, "{locks}", c.lockTable, "{now}", now)
-	return &Store{config: c, read: read, write: write, dialect: d, sql: d.statements(r)}, nil
+	m, err := newMemory(c, d)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{config: c, read: read, write: write, dialect: d, sql: d.statements(r), memory: m}, nil
 }
 
 // Prefix returns what stands before every key and lock name in the tables.
 func (s *Store) Prefix() string { return s.prefix }
 
-// Close closes the connections that Open made. It does nothing to a pool given to New.
+// Close closes the connections that Open made, and empties the store's memory. It does nothing to a pool given to New.
 func (s *Store) Close() error {
+	s.memory.close()
 	var first error
 	for _, db := range s.owned {
 		if err := db.Close(); err != nil && first == nil {

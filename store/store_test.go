@@ -14,6 +14,7 @@ import (
 
 	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
+	"github.com/larder-cache/larder/store/record"
 	"github.com/larder-cache/larder/store/storetest"
 )
 
@@ -46,6 +47,21 @@ func TestConformance_MySQLPreparedStatementsAndFoundRows(t *testing.T) {
 		cfg.ClientFoundRows, cfg.InterpolateParams, cfg.MaxAllowedPacket = true, false, 0
 		return newStore(tb, cfg, opts...)
 	})
+}
+
+// With a memory, too, every case holds, and the memory is what has answered some of them.
+func TestConformance_SQLiteWithMemory(t *testing.T) { runWithMemory(t, openSQLite) }
+
+func TestConformance_MySQLWithMemory(t *testing.T) { runWithMemory(t, openMySQL) }
+
+func runWithMemory(t *testing.T, open storetest.Opener) {
+	var counter record.Counter
+	storetest.Run(t, func(tb testing.TB, opts ...store.Option) *store.Store {
+		return open(tb, append(opts, store.WithMemory(1<<20, storetest.MaxAge), store.WithRecorder(&counter))...)
+	})
+	if hits := counter.Total(record.Get, record.MemoryHit).Operations; hits < 50 {
+		t.Errorf("the memory has answered %d times only", hits)
+	}
 }
 
 func openSQLite(tb testing.TB, opts ...store.Option) *store.Store {

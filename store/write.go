@@ -42,6 +42,7 @@ func (s *Store) row(key string, value any) (rowKey, column string, err error) {
 func (s *Store) Put(ctx context.Context, key string, value any, ttl time.Duration) (err error) {
 	op := s.begin(record.Put, key)
 	defer func() { op.end(ctx, storedFor(ttl), 1, err) }()
+	defer s.memory.wrote(key)
 	rowKey, column, err := s.row(key, value)
 	if err == nil && ttl <= 0 {
 		_, err = s.forget(ctx, key)
@@ -59,6 +60,7 @@ func (s *Store) Put(ctx context.Context, key string, value any, ttl time.Duratio
 func (s *Store) Forever(ctx context.Context, key string, value any) (err error) {
 	op := s.begin(record.Forever, key)
 	defer func() { op.end(ctx, record.Stored, 1, err) }()
+	defer s.memory.wrote(key)
 	rowKey, column, err := s.row(key, value)
 	if err == nil {
 		err = s.forever(ctx, rowKey, column)
@@ -94,6 +96,7 @@ const maxBatch = 4 << 20
 func (s *Store) PutMany(ctx context.Context, values map[string]any, ttl time.Duration) (err error) {
 	op := s.begin(record.PutMany, "")
 	defer func() { op.endPutMany(ctx, values, storedFor(ttl), err) }()
+	defer s.memory.wroteMany(values)
 	if len(values) == 0 {
 		return nil
 	}
@@ -190,6 +193,7 @@ func (s *Store) Add(ctx context.Context, key string, value any, ttl time.Duratio
 }
 
 func (s *Store) add(ctx context.Context, key string, value any, ttl time.Duration) (bool, error) {
+	defer s.memory.wrote(key)
 	rowKey, column, err := s.row(key, value)
 	if err != nil {
 		return false, fmt.Errorf("add %q: %w", key, err)
@@ -236,6 +240,7 @@ func (s *Store) touch(ctx context.Context, key string, ttl time.Duration) (bool,
 	if ttl <= 0 {
 		return s.forget(ctx, key)
 	}
+	defer s.memory.wrote(key)
 	rowKey := s.prefix + key
 	a, err := s.exec(ctx, idempotent, s.sql.touch, wholeSeconds(ttl), rowKey, rowKey)
 	return err == nil && s.dialect.extended(a), err
@@ -255,6 +260,7 @@ func (s *Store) Forget(ctx context.Context, key string) (bool, error) {
 }
 
 func (s *Store) forget(ctx context.Context, key string) (bool, error) {
+	defer s.memory.forgot(key)
 	rowKey, companion := s.prefix+key, s.prefix+companionPrefix+key
 	a, err := s.exec(ctx, idempotent, s.sql.forget, rowKey, companion, rowKey, companion)
 	return a.affected > 0, err
@@ -270,6 +276,7 @@ const maxDelete = 199
 // It works in batches; if it is stopped, the rows that are left are untouched. Laravel's flush deletes all of the table, whatever
 // the prefix.
 func (s *Store) Flush(ctx context.Context) (int64, error) {
+	defer s.memory.wroteAll()
 	op := s.begin(record.Flush, "")
 	if s.prefix == "" {
 		op.end(ctx, record.Done, 0, ErrNoPrefix)
@@ -290,6 +297,7 @@ func flushed(err error) error {
 // FlushAll deletes every row of the table, whatever its prefix, and returns how many there were. Locks are left alone. It works in
 // batches, as Flush does.
 func (s *Store) FlushAll(ctx context.Context) (int64, error) {
+	defer s.memory.wroteAll()
 	op := s.begin(record.Flush, "")
 	deleted, err := s.flush(ctx, s.sql.keys, s.sql.deleteKeys, "")
 	op.end(ctx, record.Forgotten, deleted, err)
