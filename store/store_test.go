@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,7 +19,13 @@ import (
 	"github.com/larder-cache/larder/store/storetest"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) {
+	// The tests of the model spend 10 s then, all engines together, with the race detector. The command line has the last word.
+	if err := flag.Set("rapid.checks", "60"); err != nil {
+		panic(err)
+	}
+	testdb.Main(m)
+}
 
 func TestConformance_SQLite(t *testing.T) { storetest.Run(t, openSQLite) }
 

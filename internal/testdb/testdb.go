@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"go.uber.org/goleak"
 )
 
 // EnvDSN names the variable that points the tests at a server which is already there, as a go-sql-driver DSN.
@@ -122,13 +123,18 @@ func SQLite(tb testing.TB) string {
 	return filepath.Join(tb.TempDir(), "larder.db")
 }
 
-// Main runs the tests of a package and stops the server that they started. Call it from TestMain.
-func Main(m *testing.M) {
-	code := m.Run()
+// Main runs the tests of a package, stops the server that they started, and fails if they left a goroutine behind. Call it from TestMain.
+func Main(m *testing.M) { goleak.VerifyTestMain(andStop{m}) }
+
+// andStop stops the server with the last test, because a goroutine waits for it until then.
+type andStop struct{ tests *testing.M }
+
+func (a andStop) Run() int {
+	code := a.tests.Run()
 	if shared != nil {
 		shared.Stop()
 	}
-	os.Exit(code)
+	return code
 }
 
 func randomHex(n int) string {
