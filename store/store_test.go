@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if job := os.Getenv(envChild); job != "" {
+		os.Exit(child(job))
+	}
 	// The tests of the model spend 10 s then, all engines together, with the race detector. The command line has the last word.
 	if err := flag.Set("rapid.checks", "60"); err != nil {
 		panic(err)

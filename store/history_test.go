@@ -1,0 +1,307 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/larder-cache/larder/internal/testdb"
+	"github.com/larder-cache/larder/store"
+)
+
+// These tests let clients with connections of their own work on the same few keys and locks at once, write down what each was told and
+// when, and look for one order of all that explains it: in which everything happens at one moment between its call and its answer. An
+// operation with ErrOutcomeUnknown happens once at any time after its call, or never.
+
+const (
+	historyClients = 8
+	historyRounds  = 4 // each on keys of its own
+	historyEach    = 30
+)
+
+func TestHistory_SQLite(t *testing.T) {
+	path := testdb.SQLite(t)
+	h := newHistory(t)
+	var stores []*store.Store
+	for range historyClients {
+		s, err := store.Open("sqlite:" + path)
+		stores = append(stores, prepared(t, s, err, migrateSQLite))
+	}
+	h.work(stores)
+	h.wantOneOrder()
+}
+
+func TestHistory_MySQL(t *testing.T) {
+	h := newHistory(t)
+	h.work(openClients(t, migrated(t, testdb.MySQL(t))))
+	h.wantOneOrder()
+}
+
+// openClients returns a store for each client, with connections of its own.
+func openClients(t *testing.T, databases ...*testdb.Database) []*store.Store {
+	t.Helper()
+	stores := make([]*store.Store, historyClients)
+	for i := range stores {
+		cfg := databases[i%len(databases)].Config()
+		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger = true, 64<<20, quiet{}
+		stores[i] = newStore(t, cfg)
+	}
+	return stores
+}
+
+// quiet keeps the driver from reporting each connection that a test breaks.
+type quiet struct{}
+
+func (quiet) Print(...any) {}
+
+// A call is what a client asked for.
+type call struct {
+	what string
+	key  string
+	n    int64 // the value to add, how much to count on, the owner of the lock
+}
+
+// A reply is what it was told.
+type reply struct {
+	yes     bool
+	n       int64
+	unknown bool
+}
+
+func (c call) String() string { return fmt.Sprintf("%s %s %d", c.what, c.key, c.n) }
+
+func (r reply) String() string {
+	if r.unknown {
+		return "unknown"
+	}
+	return fmt.Sprint(r.yes, " ", r.n)
+}
+
+// A slot is a row or a lock: there or not, with its number or its owner.
+type slot struct {
+	there bool
+	n     int64
+}
+
+// answer is what the operations do, one at a time.
+func (s slot) answer(c call) (slot, reply) {
+	switch c.what {
+	case "get", "owner":
+		return s, reply{yes: s.there, n: s.n}
+	case "pull":
+		return slot{}, reply{yes: s.there, n: s.n}
+	case "forget":
+		return slot{}, reply{yes: s.there}
+	case "increment":
+		if s.there {
+			s.n += c.n
+		}
+		return s, reply{yes: s.there, n: s.n}
+	case "add":
+		if s.there {
+			return s, reply{}
+		}
+		return slot{true, c.n}, reply{yes: true}
+	case "acquire":
+		if s.there && s.n != c.n {
+			return s, reply{}
+		}
+		return slot{true, c.n}, reply{yes: true}
+	case "release":
+		if s != (slot{true, c.n}) {
+			return s, reply{}
+		}
+		return slot{}, reply{yes: true}
+	}
+	panic(c.what)
+}
+
+// ask does to the store what answer does to a slot. Rows live for an hour: none expires while the test runs.
+func (c call) ask(ctx context.Context, s *store.Store) (r reply, err error) {
+	lock := s.RestoreLock(c.key, fmt.Sprint(c.n), time.Hour)
+	switch c.what {
+	case "get":
+		err = s.Get(ctx, c.key, &r.n)
+		r.yes = err == nil
+	case "pull":
+		err = s.Pull(ctx, c.key, &r.n)
+		r.yes = err == nil
+	case "forget":
+		r.yes, err = s.Forget(ctx, c.key)
+	case "increment":
+		r.n, err = s.Increment(ctx, c.key, c.n)
+		r.yes = err == nil
+	case "add":
+		r.yes, err = s.Add(ctx, c.key, c.n, time.Hour)
+	case "owner":
+		var owner string
+		if owner, err = lock.CurrentOwner(ctx); owner != "" {
+			r.yes = true
+			_, _ = fmt.Sscan(owner, &r.n)
+		}
+	case "acquire":
+		r.yes, err = lock.Acquire(ctx)
+	case "release":
+		r.yes, err = lock.Release(ctx)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return reply{}, nil
+	case errors.Is(err, store.ErrOutcomeUnknown):
+		return reply{unknown: true}, nil
+	}
+	return r, err
+}
+
+// historyModel tells in which states a slot may be after a call with this reply, for each key by itself.
+var historyModel = (&porcupine.NondeterministicModel{
+	Partition: func(all []porcupine.Operation) [][]porcupine.Operation {
+		byKey := map[string][]porcupine.Operation{}
+		for _, o := range all {
+			key := o.Input.(call).key
+			byKey[key] = append(byKey[key], o)
+		}
+		var parts [][]porcupine.Operation
+		for _, part := range byKey {
+			parts = append(parts, part)
+		}
+		return parts
+	},
+	Init: func() []any { return []any{slot{}} },
+	Step: func(state, input, output any) []any {
+		s := state.(slot)
+		next, told := s.answer(input.(call))
+		switch {
+		case output.(reply).unknown:
+			return []any{s, next}
+		case output.(reply) == told:
+			return []any{next}
+		}
+		return nil
+	},
+	DescribeOperation: func(input, output any) string { return fmt.Sprint(input, ": ", output) },
+}).ToModel()
+
+type history struct {
+	t     *testing.T
+	began time.Time
+	mu    sync.Mutex
+	all   []porcupine.Operation
+}
+
+func newHistory(t *testing.T) *history { return &history{t: t, began: time.Now()} }
+
+func (h *history) note(client int, c call, from, to int64, r reply) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all = append(h.all, porcupine.Operation{ClientId: client, Input: c, Call: from, Output: r, Return: to})
+}
+
+// do makes a client's call and writes it down.
+func (h *history) do(client int, s *store.Store, c call) error {
+	from := int64(time.Since(h.began))
+	r, err := c.ask(h.t.Context(), s)
+	to := int64(time.Since(h.began))
+	if err != nil {
+		return fmt.Errorf("%s: %w", c, err)
+	}
+	if r.unknown {
+		to = math.MaxInt64
+	}
+	h.note(client, c, from, to, r)
+	return nil
+}
+
+// work lets all clients work at once.
+func (h *history) work(stores []*store.Store) {
+	h.t.Helper()
+	for round := range historyRounds {
+		var wg sync.WaitGroup
+		for client, s := range stores {
+			wg.Go(func() {
+				for n := range historyEach {
+					if err := h.do(client, s, randomCall(round, client, n)); err != nil {
+						h.t.Errorf("client %d: %v", client, err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// randomCall is on one of two rows or one lock. The owner of a lock is the client; no two adds add the same.
+func randomCall(round, client, n int) call {
+	c := call{what: pick("get", "add", "add", "forget", "pull", "increment", "increment", "increment", "acquire", "acquire", "release", "release", "owner")}
+	switch c.what {
+	case "acquire", "release", "owner":
+		c.key, c.n = fmt.Sprint("lock", round), int64(client+1)
+	case "add":
+		c.n = int64(client+1)*1_000_000 + int64(n)*1000
+		fallthrough
+	case "increment":
+		c.n += int64(1 + n%3)
+		fallthrough
+	default:
+		c.key = fmt.Sprintf("row%d%s", round, pick("a", "b"))
+	}
+	return c
+}
+
+func pick(from ...string) string { return from[rand.IntN(len(from))] }
+
+// wantOneOrder fails the test if no order of what happened explains what the clients were told.
+func (h *history) wantOneOrder() {
+	h.t.Helper()
+	unknown := 0
+	for _, o := range h.all {
+		if o.Output.(reply).unknown {
+			unknown++
+		}
+	}
+	h.t.Logf("%d operations, %d of them with an unknown outcome", len(h.all), unknown)
+	result, info := porcupine.CheckOperationsVerbose(historyModel, h.all, time.Minute)
+	switch result {
+	case porcupine.Ok:
+		return
+	case porcupine.Unknown:
+		h.t.Fatal("a minute was not enough to look for the order")
+	}
+	picture := filepath.Join(h.t.ArtifactDir(), "history.html")
+	if err := porcupine.VisualizePath(historyModel, info, picture); err != nil {
+		h.t.Error(err)
+	}
+	for _, part := range historyModel.Partition(h.all) {
+		if !porcupine.CheckOperations(historyModel, part) {
+			slices.SortFunc(part, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+			for _, o := range part {
+				h.t.Logf("client %d, %12d to %12d: %s: %s", o.ClientId, o.Call, o.Return, o.Input, o.Output)
+			}
+		}
+	}
+	h.t.Fatalf("no order explains what the clients were told on the key above; with -artifacts, %s is the picture", picture)
+}
+
+// An Increment that happens twice, or answers what another one answered, has no place in any order.
+func TestHistory_TheModelSeesALostUpdate(t *testing.T) {
+	for name, answers := range map[string][2]int64{"in order": {1, 2}, "lost": {1, 1}, "twice": {1, 3}} {
+		h := newHistory(t)
+		h.note(0, call{"add", "k", 0}, 0, 1, reply{yes: true})
+		h.note(0, call{"increment", "k", 1}, 2, 5, reply{yes: true, n: answers[0]})
+		h.note(1, call{"increment", "k", 1}, 3, 4, reply{yes: true, n: answers[1]})
+		h.note(2, call{"get", "other", 0}, 3, 4, reply{})
+		if got, want := porcupine.CheckOperations(historyModel, h.all), name == "in order"; got != want {
+			t.Errorf("%s: an order is found: %t, want %t", name, got, want)
+		}
+	}
+}
