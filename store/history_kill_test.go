@@ -17,12 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
 )
 
-// The server ends random connections while the clients work. An idempotent operation that is repeated then may have happened twice, at two
-// moments between its call and its answer: the second may find nothing left to forget, or to release, or forget what came in between.
+// The server ends random connections while the clients work.
 func TestHistory_MySQLWithKilledConnections(t *testing.T) {
 	db := migrated(t, testdb.MySQL(t))
 	stores := openClients(t, db)
@@ -37,16 +38,42 @@ func TestHistory_MySQLWithKilledConnections(t *testing.T) {
 	close(stop)
 	<-stopped
 
-	for _, o := range slices.Clone(h.all) {
-		if c := o.Input.(call); c.what == "forget" || c.what == "release" {
-			h.note(o.ClientId, c, o.Call, o.Return, reply{unknown: true})
-		}
-	}
+	h.mayHappenTwice("forget", "release")
 	if kills.Load() < historyRounds {
 		t.Errorf("only %d connections were killed", kills.Load())
 	}
 	t.Logf("%d connections were killed", kills.Load())
 	h.wantOneOrder()
+}
+
+// The network loses answers to statements that were executed.
+func TestHistory_MySQLWithLostAnswers(t *testing.T) {
+	db := migrated(t, testdb.MySQL(t))
+	stores, wires := make([]*store.Store, historyClients), make([]*wire, historyClients)
+	for i := range stores {
+		cfg := db.Config()
+		wires[i] = newWire()
+		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger, cfg.DialFunc = true, 64<<20, &mysql.NopLogger{}, wires[i].dial
+		stores[i] = newStore(t, cfg)
+	}
+	h := newHistory(t)
+	h.workAnd(stores, func(client int) {
+		if rand.IntN(10) == 0 {
+			wires[client].loseNextAnswer()
+		}
+	})
+	h.mayHappenTwice("forget", "release")
+	h.wantOneOrder()
+}
+
+// mayHappenTwice allows for what is repeated when a connection was lost: it may happen at two moments between its call and its answer, so that
+// the second finds nothing left to forget or to release, or forgets what was added in between.
+func (h *history) mayHappenTwice(what ...string) {
+	for _, o := range slices.Clone(h.all) {
+		if c := o.Input.(call); slices.Contains(what, c.what) {
+			h.note(o.ClientId, c, o.Call, o.Return, reply{unknown: true})
+		}
+	}
 }
 
 // killConnections ends one of the database's connections after another.

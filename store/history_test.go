@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
@@ -52,16 +53,11 @@ func openClients(t *testing.T, databases ...*testdb.Database) []*store.Store {
 	stores := make([]*store.Store, historyClients)
 	for i := range stores {
 		cfg := databases[i%len(databases)].Config()
-		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger = true, 64<<20, quiet{}
+		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger = true, 64<<20, &mysql.NopLogger{}
 		stores[i] = newStore(t, cfg)
 	}
 	return stores
 }
-
-// quiet keeps the driver from reporting each connection that a test breaks.
-type quiet struct{}
-
-func (quiet) Print(...any) {}
 
 // A call is what a client asked for.
 type call struct {
@@ -128,12 +124,13 @@ func (s slot) answer(c call) (slot, reply) {
 // ask does to the store what answer does to a slot. Rows live for an hour: none expires while the test runs.
 func (c call) ask(ctx context.Context, s *store.Store) (r reply, err error) {
 	lock := s.RestoreLock(c.key, fmt.Sprint(c.n), time.Hour)
+	var value any
 	switch c.what {
 	case "get":
-		err = s.Get(ctx, c.key, &r.n)
+		err = s.Get(ctx, c.key, &value)
 		r.yes = err == nil
 	case "pull":
-		err = s.Pull(ctx, c.key, &r.n)
+		err = s.Pull(ctx, c.key, &value)
 		r.yes = err == nil
 	case "forget":
 		r.yes, err = s.Forget(ctx, c.key)
@@ -141,17 +138,21 @@ func (c call) ask(ctx context.Context, s *store.Store) (r reply, err error) {
 		r.n, err = s.Increment(ctx, c.key, c.n)
 		r.yes = err == nil
 	case "add":
-		r.yes, err = s.Add(ctx, c.key, c.n, time.Hour)
-	case "owner":
-		var owner string
-		if owner, err = lock.CurrentOwner(ctx); owner != "" {
-			r.yes = true
-			_, _ = fmt.Sscan(owner, &r.n)
+		value := any(c.n)
+		if c.n%2 == 0 {
+			value = fmt.Sprint(c.n) // which Increment takes another way with
 		}
+		r.yes, err = s.Add(ctx, c.key, value, time.Hour)
+	case "owner":
+		value, err = lock.CurrentOwner(ctx)
+		r.yes = value != ""
 	case "acquire":
 		r.yes, err = lock.Acquire(ctx)
 	case "release":
 		r.yes, err = lock.Release(ctx)
+	}
+	if value != nil {
+		_, _ = fmt.Sscan(fmt.Sprint(value), &r.n) // no owner is 0
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -222,13 +223,16 @@ func (h *history) do(client int, s *store.Store, c call) error {
 }
 
 // work lets all clients work at once.
-func (h *history) work(stores []*store.Store) {
-	h.t.Helper()
+func (h *history) work(stores []*store.Store) { h.workAnd(stores, func(int) {}) }
+
+// workAnd has something done before each call of a client.
+func (h *history) workAnd(stores []*store.Store, before func(client int)) {
 	for round := range historyRounds {
 		var wg sync.WaitGroup
 		for client, s := range stores {
 			wg.Go(func() {
 				for n := range historyEach {
+					before(client)
 					if err := h.do(client, s, randomCall(round, client, n)); err != nil {
 						h.t.Errorf("client %d: %v", client, err)
 						return
