@@ -34,7 +34,7 @@ ready() {
 	i=0
 	while ! grep -q "$4" "$3" 2>/dev/null; do
 		i=$((i + 1))
-		if [ $i -gt 600 ] || ! grep -q . "/proc/$2/cmdline" 2>/dev/null; then
+		if [ $i -gt 600 ] || ! grep -q '^State:.[^Z]' "/proc/$2/status" 2>/dev/null; then # Z: it has ended
 			{ grep -a ERROR "$3" | head -n 10; tail -n 20 "$3"; } >&2
 			missing "$1" "a server did not come up, its log is above"
 			return 1

@@ -49,19 +49,16 @@ func TestHistory_MySQLWithKilledConnections(t *testing.T) {
 // The network loses answers to statements that were executed.
 func TestHistory_MySQLWithLostAnswers(t *testing.T) {
 	db := migrated(t, testdb.MySQL(t))
-	stores, wires := make([]*store.Store, historyClients), make([]*wire, historyClients)
+	stores := make([]*store.Store, historyClients)
 	for i := range stores {
 		cfg := db.Config()
-		wires[i] = newWire()
-		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger, cfg.DialFunc = true, 64<<20, &mysql.NopLogger{}, wires[i].dial
+		wire := newWire()
+		wire.loseOneAnswerIn(10)
+		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger, cfg.DialFunc = true, 64<<20, &mysql.NopLogger{}, wire.dial
 		stores[i] = newStore(t, cfg)
 	}
 	h := newHistory(t)
-	h.workAnd(stores, func(client int) {
-		if rand.IntN(10) == 0 {
-			wires[client].loseNextAnswer()
-		}
-	})
+	h.work(stores)
 	h.mayHappenTwice("forget", "release")
 	h.wantOneOrder()
 }

@@ -223,16 +223,12 @@ func (h *history) do(client int, s *store.Store, c call) error {
 }
 
 // work lets all clients work at once.
-func (h *history) work(stores []*store.Store) { h.workAnd(stores, func(int) {}) }
-
-// workAnd has something done before each call of a client.
-func (h *history) workAnd(stores []*store.Store, before func(client int)) {
+func (h *history) work(stores []*store.Store) {
 	for round := range historyRounds {
 		var wg sync.WaitGroup
 		for client, s := range stores {
 			wg.Go(func() {
 				for n := range historyEach {
-					before(client)
 					if err := h.do(client, s, randomCall(round, client, n)); err != nil {
 						h.t.Errorf("client %d: %v", client, err)
 						return

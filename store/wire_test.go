@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"sync/atomic"
 )
@@ -13,6 +14,7 @@ type wire struct {
 	turns      atomic.Int32
 	statements atomic.Int32 // packets of text statements that were sent
 	lose       atomic.Bool
+	oneIn      atomic.Int32 // 0: none
 }
 
 func newWire() *wire { return &wire{} }
@@ -21,6 +23,14 @@ func (w *wire) trips() int32 { return w.turns.Load() }
 
 // loseNextAnswer breaks the connection after the next statement was sent and executed.
 func (w *wire) loseNextAnswer() { w.lose.Store(true) }
+
+// loseOneAnswerIn breaks the connection after a statement was sent and executed, once in n times.
+func (w *wire) loseOneAnswerIn(n int32) { w.oneIn.Store(n) }
+
+func (w *wire) loses() bool {
+	n := w.oneIn.Load()
+	return w.lose.CompareAndSwap(true, false) || n > 0 && rand.Int32N(n) == 0
+}
 
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -51,7 +61,7 @@ func (c *wireConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.sending.CompareAndSwap(true, false) {
 		c.wire.turns.Add(1)
-		if c.wire.lose.CompareAndSwap(true, false) {
+		if c.wire.loses() {
 			_ = c.Close()
 			return 0, errors.New("connection lost by the test")
 		}
