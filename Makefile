@@ -28,9 +28,11 @@ test-peers: test-deps ## Run the tests on Oracle MySQL 9, a Galera cluster and L
 	@scripts/test-peers.sh
 
 .PHONY: fuzz
-fuzz: ## Fuzz the codec of PHP's format for a minute a target, from the corpus in the repository
+fuzz: ## Fuzz the codec of PHP's format and the patterns of List for a minute a target, from the corpus in the repository
 	go test ./store/php -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME)
 	go test ./store/php -run '^$$' -fuzz '^FuzzRoundTrip$$' -fuzztime $(FUZZTIME)
+	go test ./store/php -run '^$$' -fuzz '^FuzzFromJSON$$' -fuzztime $(FUZZTIME)
+	go test ./store -run '^$$' -fuzz '^FuzzList$$' -fuzztime $(FUZZTIME)
 
 FUZZTIME ?= 60s
 

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/larder-cache/larder/store/php"
 	"github.com/larder-cache/larder/store/record"
@@ -281,26 +282,25 @@ func typeOf(head []byte, row listed) string {
 
 // match reports whether the pattern, in which "*" stands for any characters and "?" for one, matches all of the key.
 func match(pattern, key string) bool {
-	p, k := []rune(pattern), []rune(key)
 	star, mark := -1, 0 // where the last "*" was, and how much of the key it has taken
 	i, j := 0, 0
-	for j < len(k) {
+	for j < len(key) {
+		_, of := utf8.DecodeRuneInString(pattern[i:]) // 0 at its end
+		_, n := utf8.DecodeRuneInString(key[j:])
 		switch {
-		case i < len(p) && p[i] == '*':
+		case of > 0 && pattern[i] == '*':
 			star, mark = i, j
 			i++
-		case i < len(p) && (p[i] == '?' || p[i] == k[j]):
-			i++
-			j++
+		case of > 0 && (pattern[i] == '?' || pattern[i:i+of] == key[j:j+n]): // the bytes: those that are not UTF-8 are all one rune
+			i += of
+			j += n
 		case star >= 0:
-			mark++
+			_, n := utf8.DecodeRuneInString(key[mark:])
+			mark += n
 			i, j = star+1, mark
 		default:
 			return false
 		}
 	}
-	for i < len(p) && p[i] == '*' {
-		i++
-	}
-	return i == len(p)
+	return strings.Trim(pattern[i:], "*") == ""
 }

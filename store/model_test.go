@@ -350,6 +350,6 @@ func matches(pattern, key string) bool {
 		}
 		return matches(rest, "")
 	}
-	k, n := utf8.DecodeRuneInString(key)
-	return n > 0 && (p == '?' || p == k) && matches(rest, key[n:])
+	_, n := utf8.DecodeRuneInString(key)
+	return n > 0 && (p == '?' || pattern[:size] == key[:n]) && matches(rest, key[n:])
 }
