@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
 )
@@ -26,7 +24,7 @@ import (
 // The server ends random connections while the clients work.
 func TestHistory_MySQLWithKilledConnections(t *testing.T) {
 	db := migrated(t, testdb.MySQL(t))
-	stores := openClients(t, db)
+	clients := openClients(t, 0, db)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	var kills atomic.Int32
 	go func() {
@@ -34,11 +32,10 @@ func TestHistory_MySQLWithKilledConnections(t *testing.T) {
 		killConnections(t, db, stop, &kills)
 	}()
 	h := newHistory(t)
-	h.work(stores)
+	h.work(clients)
 	close(stop)
 	<-stopped
 
-	h.mayHappenTwice("forget", "release")
 	if kills.Load() < historyRounds {
 		t.Errorf("only %d connections were killed", kills.Load())
 	}
@@ -48,29 +45,9 @@ func TestHistory_MySQLWithKilledConnections(t *testing.T) {
 
 // The network loses answers to statements that were executed.
 func TestHistory_MySQLWithLostAnswers(t *testing.T) {
-	db := migrated(t, testdb.MySQL(t))
-	stores := make([]*store.Store, historyClients)
-	for i := range stores {
-		cfg := db.Config()
-		wire := newWire()
-		wire.loseOneAnswerIn(10)
-		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger, cfg.DialFunc = true, 64<<20, &mysql.NopLogger{}, wire.dial
-		stores[i] = newStore(t, cfg)
-	}
 	h := newHistory(t)
-	h.work(stores)
-	h.mayHappenTwice("forget", "release")
+	h.work(openClients(t, 10, migrated(t, testdb.MySQL(t))))
 	h.wantOneOrder()
-}
-
-// mayHappenTwice allows for what is repeated when a connection was lost: it may happen at two moments between its call and its answer, so that
-// the second finds nothing left to forget or to release, or forgets what was added in between.
-func (h *history) mayHappenTwice(what ...string) {
-	for _, o := range slices.Clone(h.all) {
-		if c := o.Input.(call); slices.Contains(what, c.what) {
-			h.note(o.ClientId, c, o.Call, o.Return, reply{unknown: true})
-		}
-	}
 }
 
 // killConnections ends one of the database's connections after another.

@@ -25,38 +25,46 @@ import (
 
 const (
 	historyClients = 8
-	historyRounds  = 4 // each on keys of its own
-	historyEach    = 30
+	historyRounds  = 8 // each on keys of its own, or the search would take too long
+	historyEach    = 15
 )
 
 func TestHistory_SQLite(t *testing.T) {
 	path := testdb.SQLite(t)
 	h := newHistory(t)
-	var stores []*store.Store
+	var clients []historyClient
 	for range historyClients {
 		s, err := store.Open("sqlite:" + path)
-		stores = append(stores, prepared(t, s, err, migrateSQLite))
+		clients = append(clients, historyClient{prepared(t, s, err, migrateSQLite), newWire()})
 	}
-	h.work(stores)
+	h.work(clients)
 	h.wantOneOrder()
 }
 
 func TestHistory_MySQL(t *testing.T) {
 	h := newHistory(t)
-	h.work(openClients(t, migrated(t, testdb.MySQL(t))))
+	h.work(openClients(t, 0, migrated(t, testdb.MySQL(t))))
 	h.wantOneOrder()
 }
 
-// openClients returns a store for each client, with connections of its own.
-func openClients(t *testing.T, databases ...*testdb.Database) []*store.Store {
+// A historyClient is a store with connections of its own, and the wire that they go over. A SQLite file needs none.
+type historyClient struct {
+	*store.Store
+	wire *wire
+}
+
+// openClients returns clients of the databases, by turns. One answer in lose is lost, none if it is 0.
+func openClients(t *testing.T, lose int32, databases ...*testdb.Database) []historyClient {
 	t.Helper()
-	stores := make([]*store.Store, historyClients)
-	for i := range stores {
+	clients := make([]historyClient, historyClients)
+	for i := range clients {
 		cfg := databases[i%len(databases)].Config()
-		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger = true, 64<<20, &mysql.NopLogger{}
-		stores[i] = newStore(t, cfg)
+		wire := newWire()
+		cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.Logger, cfg.DialFunc = true, 64<<20, &mysql.NopLogger{}, wire.dial
+		clients[i] = historyClient{newStore(t, cfg), wire}
+		wire.loseOneAnswerIn(lose)
 	}
-	return stores
+	return clients
 }
 
 // A call is what a client asked for.
@@ -208,9 +216,13 @@ func (h *history) note(client int, c call, from, to int64, r reply) {
 }
 
 // do makes a client's call and writes it down.
-func (h *history) do(client int, s *store.Store, c call) error {
+//
+// When a connection is lost, forget and release are sent again: each sending may have happened, at another moment before the answer, so that
+// the last one finds nothing left to forget or to release, or forgets what was added in between.
+func (h *history) do(client int, s historyClient, c call) error {
+	sent := s.wire.statements.Load()
 	from := int64(time.Since(h.began))
-	r, err := c.ask(h.t.Context(), s)
+	r, err := c.ask(h.t.Context(), s.Store)
 	to := int64(time.Since(h.began))
 	if err != nil {
 		return fmt.Errorf("%s: %w", c, err)
@@ -219,18 +231,24 @@ func (h *history) do(client int, s *store.Store, c call) error {
 		to = math.MaxInt64
 	}
 	h.note(client, c, from, to, r)
+	if c.what == "forget" || c.what == "release" {
+		for range s.wire.statements.Load() - sent - 1 {
+			h.note(client, c, from, to, reply{unknown: true})
+		}
+	}
 	return nil
 }
 
 // work lets all clients work at once.
-func (h *history) work(stores []*store.Store) {
+func (h *history) work(clients []historyClient) {
+	h.t.Helper()
 	for round := range historyRounds {
 		var wg sync.WaitGroup
-		for client, s := range stores {
+		for i, client := range clients {
 			wg.Go(func() {
 				for n := range historyEach {
-					if err := h.do(client, s, randomCall(round, client, n)); err != nil {
-						h.t.Errorf("client %d: %v", client, err)
+					if err := h.do(i, client, randomCall(round, i, n)); err != nil {
+						h.t.Errorf("client %d: %v", i, err)
 						return
 					}
 				}
@@ -240,7 +258,7 @@ func (h *history) work(stores []*store.Store) {
 	}
 }
 
-// randomCall is on one of two rows or one lock. The owner of a lock is the client; no two adds add the same.
+// randomCall is on one of three rows or one lock. The owner of a lock is the client; no two adds add the same.
 func randomCall(round, client, n int) call {
 	c := call{what: pick("get", "add", "add", "forget", "pull", "increment", "increment", "increment", "acquire", "acquire", "release", "release", "owner")}
 	switch c.what {
@@ -253,7 +271,7 @@ func randomCall(round, client, n int) call {
 		c.n += int64(1 + n%3)
 		fallthrough
 	default:
-		c.key = fmt.Sprintf("row%d%s", round, pick("a", "b"))
+		c.key = fmt.Sprintf("row%d%s", round, pick("a", "b", "c"))
 	}
 	return c
 }
