@@ -52,6 +52,9 @@ func TestList_FindsByCollationWhatMatchesByteForByte(t *testing.T) {
 	s := openMySQL(t)
 	for _, collation := range []string{"utf8mb4_unicode_ci", "utf8mb4_general_ci", "utf8mb4_bin", "utf8mb4_czech_ci", "utf8mb4_unicode_520_ci"} {
 		t.Run(collation, func(t *testing.T) {
+			if _, err := s.FlushAll(t.Context()); err != nil { // or keys that are one in the next collation would be in its way
+				t.Fatal(err)
+			}
 			altered(t, s, "MODIFY `key` VARCHAR(255) COLLATE "+collation+" NOT NULL")
 			text := rapid.StringOfN(rapid.SampledFrom([]rune("aaAácChHsß1:_.% \t\x00\x01\x1f\x7f*?\\'แกิ漢💰🦄\u00ad\u0301\ufffd\uffff\U0010ffff")), 0, 6, -1)
 			rapid.Check(t, func(t *rapid.T) {
