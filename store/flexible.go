@@ -207,11 +207,19 @@ func populate[T any](ctx context.Context, f *flexibleKey, fn func(context.Contex
 		var none T
 		return none, err
 	}
-	companion, err := f.anyCompanion(ctx)
-	if err == nil {
-		err = f.put(ctx, value, serverTime(companion))
+	return value, notStored(f.putNow(ctx, value))
+}
+
+// putNow stores a value that has just been made. One that the table cannot hold leaves no companion either.
+func (f *flexibleKey) putNow(ctx context.Context, value any) error {
+	if _, err := f.store.column(value); err != nil {
+		return err
 	}
-	return value, notStored(err)
+	companion, err := f.anyCompanion(ctx)
+	if err != nil {
+		return err
+	}
+	return f.put(ctx, value, serverTime(companion))
 }
 
 func (f *flexibleKey) put(ctx context.Context, value any, now int64) error {

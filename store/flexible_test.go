@@ -112,6 +112,19 @@ func TestFlexible_TheTimeIsTheServers(t *testing.T) {
 	}
 }
 
+// What is refused leaves nothing behind: neither the value nor the companion that tells the server's time.
+func TestFlexible_AValueThatIsRefusedLeavesNoCompanion(t *testing.T) {
+	s := openMySQL(t)
+	got, err := store.Flexible(t.Context(), s, "key", time.Minute, time.Hour, func(context.Context) (string, error) { return "\xff", nil })
+	var limit *store.LimitError
+	if got != "\xff" || !errors.Is(err, store.ErrNotStored) || !errors.As(err, &limit) {
+		t.Errorf("value is %q, %v, want it with ErrNotStored and a LimitError", got, err)
+	}
+	if live, err := s.Has(t.Context(), created+"key"); err != nil || live {
+		t.Errorf("a companion is there: %v, %v", live, err)
+	}
+}
+
 func TestFlexible_AFailedRefreshIsNotRepeatedBeforeItsPause(t *testing.T) {
 	wantNoLeak(t)
 	s := openSQLite(t)
