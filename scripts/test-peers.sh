@@ -3,6 +3,8 @@
 # caches of Laravel 10 and 13. Installs what it lacks (see peer-folder.sh; the rest by apt), starts the servers on loopback with data
 # that it throws away, and stops them however it ends. Debian, as root: the peers live in folders that chroot enters.
 #
+# LARDER_ORACLE_STEPS and LARDER_ORACLE_SEED make the random steps of the oracle test others, or the same again.
+#
 # With arguments, runs them as a command in place of the tests: test-peers.sh bash
 #
 # A peer that cannot be had costs its tests and one line that says so, "PEER MISSING: ...", and does not fail the run. Tests that fail do.
@@ -150,8 +152,11 @@ if [ -n "${LARDER_TEST_MYSQL9_DSN:-}" ]; then
 	try "MySQL 9: all tests" env LARDER_TEST_MYSQL_DSN="$LARDER_TEST_MYSQL9_DSN" go test -race -timeout 20m $packages
 fi
 if [ -n "${LARDER_TEST_LARAVEL10:-}${LARDER_TEST_LARAVEL13:-}" ]; then
-	try "Laravel with MariaDB" go test -race ./internal/laravel
+	try "Laravel with MariaDB" go test -race -skip '^TestOracle_' ./internal/laravel
 fi
+steps=${LARDER_ORACLE_STEPS:-10000} seed=${LARDER_ORACLE_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+try "Laravel as the oracle: $steps random steps on each, seed $seed" \
+	env LARDER_ORACLE_STEPS="$steps" LARDER_ORACLE_SEED="$seed" go test -race -timeout 30m -v -run '^TestOracle_' ./internal/laravel
 if [ -n "${LARDER_TEST_GALERA_DSN:-}" ]; then
 	try "Galera: conformance, and clients on two nodes" go test -race -tags peers -run '^TestGalera_' ./store
 	# Not the tests that hold up an ALTER TABLE by a lock on the table: Galera aborts the holder of the lock.

@@ -17,6 +17,13 @@ foreach (['Support', 'Conditionable', 'Reflection', 'Database', 'Events', 'Cache
 }
 require_once 'Carbon/autoload.php';
 
+// Cache::flexible defers its refresh (11.23 and later) by two helpers of an application's skeleton, which is in no package.
+if (! function_exists('app')) {
+    function app($abstract) { static $made = []; return $made[$abstract] ??= new $abstract; }
+    function rescue(callable $callback) { return $callback(); }
+}
+function run_deferred(): void { app(Illuminate\Support\Defer\DeferredCallbackCollection::class)->invoke(); }
+
 $capsule = new Illuminate\Database\Capsule\Manager;
 if (getenv('LARAVEL_DRIVER') === 'sqlite') {
     $capsule->addConnection(['driver' => 'sqlite', 'database' => getenv('LARAVEL_DATABASE'), 'prefix' => '']);

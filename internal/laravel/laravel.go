@@ -155,6 +155,19 @@ func (r Release) newApp(prefix string, settings ...string) *App {
 // the script does, or if PHP or Laravel is not installed.
 func (a *App) Run(tb testing.TB, script string) string {
 	tb.Helper()
+	cmd := a.script(tb, script)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		tb.Fatalf("%v: %v\n%s%s%s\nscript:\n%s", a.Release, err, out, stderr.String(), a.Release.hint(), script)
+	}
+	return string(out)
+}
+
+// script returns the command that executes a PHP script.
+func (a *App) script(tb testing.TB, script string) *exec.Cmd {
+	tb.Helper()
 	dir := a.Release.TempDir(tb)
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -169,13 +182,7 @@ func (a *App) Run(tb testing.TB, script string) string {
 	}
 	cmd := a.Release.command(php, "-d", "auto_prepend_file="+write("boot.php", boot), write("script.php", "<?php\n"+script))
 	cmd.Env = a.env
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		tb.Fatalf("%v: %v\n%s%s%s\nscript:\n%s", a.Release, err, out, stderr.String(), a.Release.hint(), script)
-	}
-	return string(out)
+	return cmd
 }
 
 // Ask runs a script that calls answer() once, and decodes the answer into dst.
