@@ -179,7 +179,14 @@ func (g *generator) scene() []step {
 		return s
 	}
 	poke := step{Op: "poke", Key: append([]byte(prefix), key...), Values: [][]byte{[]byte(pick(g, pokes))}, Fresh: 60}
-	switch g.IntN(6) {
+	scenes := 6
+	if g.has["flexible"] {
+		scenes++
+	}
+	switch g.IntN(scenes) {
+	case 6: // a companion that is no integer
+		flexible := storing("flexible", key, "made", new(int64(10)))
+		return []step{storing("put", key, "old", new(int64(60))), storing("put", append([]byte(created), key...), pick(g, []any{"text", 1.5, true}), new(int64(60))), flexible}
 	case 0: // a stored null, and who takes it for a miss
 		return []step{storing("put", key, nil, new(int64(60))), {Op: "has", Key: key}, storing("add", key, "again", nil)}
 	case 1: // a companion without its value
