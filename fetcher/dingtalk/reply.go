@@ -2,160 +2,12 @@ package dingtalk
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
-	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/larder-cache/larder/fetcher"
 	"github.com/larder-cache/larder/fetcher/internal/wire"
 )
-
-// A body has the fields of every shape that either host answers with: the older host's errcode, the gateway's sub_code before
-// it, the newer host's code (in some replies Code, which encoding/json takes too), and the firewall's status. The hosts mix
-// them: a wrong path on the newer one is answered in the older shape. A field may have any type.
-type body struct {
-	ErrCode   json.RawMessage `json:"errcode"`
-	ErrMsg    json.RawMessage `json:"errmsg"`
-	SubCode   json.RawMessage `json:"sub_code"`
-	SubMsg    json.RawMessage `json:"sub_msg"`
-	RequestID json.RawMessage `json:"request_id"`
-	Token     json.RawMessage `json:"access_token"`
-	ExpiresIn json.RawMessage `json:"expires_in"`
-
-	V1Code      json.RawMessage `json:"code"`
-	V1Message   json.RawMessage `json:"message"`
-	V1RequestID json.RawMessage `json:"requestid"`
-	V1Token     json.RawMessage `json:"accessToken"`
-	V1ExpiresIn json.RawMessage `json:"expireIn"`
-
-	FirewallStatus json.RawMessage `json:"status"`
-}
-
-// parse returns the token in a reply, or why there is none.
-func (api API) parse(reply wire.Reply) (fetcher.Token, *fetcher.SourceError) {
-	var b body
-	if err := json.Unmarshal(reply.Body, &b); err != nil {
-		return fetcher.Token{}, notJSON(reply)
-	}
-	token, life := b.Token, b.ExpiresIn
-	if api == V1 {
-		token, life = b.V1Token, b.V1ExpiresIn
-	}
-	if failure := b.refusal(reply); failure != nil {
-		failure.Message, failure.Code, failure.RequestID = b.redact(failure.Message), b.redact(failure.Code), b.redact(failure.RequestID)
-		return fetcher.Token{}, failure
-	}
-
-	wrong := func(format string, args ...any) (fetcher.Token, *fetcher.SourceError) {
-		failure := fail(reply, verdict{class: fetcher.ClassProtocol}, fmt.Sprintf(format, args...))
-		failure.RequestID = b.redact(b.requestID())
-		return fetcher.Token{}, failure
-	}
-	var t fetcher.Token
-	if json.Unmarshal(token, &t.Value) != nil {
-		return wrong("the reply has no token that is a string")
-	}
-	var ok bool
-	if t.ExpiresIn, ok = lifetime(life); !ok {
-		return wrong("the token's life is %.20q, want a number of seconds above 0", b.redact(text(life)))
-	}
-	if err := t.Check(); err != nil {
-		return wrong("%v", err)
-	}
-	return t, nil
-}
-
-// refusal returns the error that the reply reports, nil if it reports none.
-func (b *body) refusal(reply wire.Reply) *fetcher.SourceError {
-	code := b.code()
-	v, known := byCode(code)
-	switch {
-	case known:
-	case code == "" && reply.Status < 300:
-		return nil
-	default:
-		v = byStatus(reply.Status)
-	}
-	message := cmp.Or(words(b.SubMsg), words(b.ErrMsg), words(b.V1Message), "refused without a message")
-	if code == codeBlocked {
-		message = "DingTalk's firewall blocks this server's address"
-	}
-	failure := fail(reply, v, message)
-	failure.Code, failure.RequestID = code, b.requestID()
-	return failure
-}
-
-// code returns the code of a refusal, "" if the reply has none.
-func (b *body) code() string {
-	errCode, v1Code := text(b.ErrCode), text(b.V1Code)
-	switch {
-	case errCode == "88": // the gateway's, for whatever the API behind it says
-		return cmp.Or(text(b.SubCode), errCode)
-	case errCode != "" && errCode != "0":
-		return errCode
-	case v1Code != "" && v1Code != "0":
-		return v1Code
-	case text(b.FirewallStatus) == codeBlocked:
-		return codeBlocked
-	}
-	return ""
-}
-
-// redact takes the reply's tokens, which either API may have put there, out of a text that the vendor wrote.
-func (b *body) redact(s string) string {
-	for _, token := range []string{text(b.Token), text(b.V1Token)} {
-		if len(token) >= 16 { // shorter ones are none, and may be part of ordinary words
-			s = wire.Redact(s, token)
-		}
-	}
-	return s
-}
-
-// words returns a message that is text. One that is an object may hold anything.
-func words(raw json.RawMessage) string {
-	if s := text(raw); !strings.ContainsAny(s, "{[") || len(raw) > 0 && raw[0] == '"' {
-		return s
-	}
-	return ""
-}
-
-func (b *body) requestID() string { return cmp.Or(text(b.RequestID), text(b.V1RequestID)) }
-
-// notJSON judges a reply that is no JSON object. Its text is not repeated: it can be a whole page.
-func notJSON(reply wire.Reply) *fetcher.SourceError {
-	v := byStatus(reply.Status)
-	var message string
-	switch {
-	case len(reply.Body) == 0:
-		message = "the reply is empty"
-	case reply.Body[0] == '<':
-		message = "the reply is a web page, of DingTalk's firewall or of a proxy on the way"
-		if v.class == fetcher.ClassUnknown {
-			v, _ = byCode(codeBlocked)
-		}
-	case reply.Body[0] == '{':
-		message = "the reply is broken JSON, or cut off"
-	default:
-		message = fmt.Sprintf("the reply is no JSON object (content type %.40q)", reply.ContentType)
-	}
-	if v.class == fetcher.ClassUnknown {
-		v = verdict{fetcher.ClassProtocol, checkWay, 0}
-	}
-	return fail(reply, v, message)
-}
-
-func fail(reply wire.Reply, v verdict, message string) *fetcher.SourceError {
-	return &fetcher.SourceError{
-		Class:      v.class,
-		Status:     reply.Status,
-		Message:    message,
-		Advice:     v.advice,
-		RetryAfter: cmp.Or(reply.RetryAfter, v.retryAfter),
-	}
-}
 
 // The life of a DingTalk token, and the longest that is believed.
 const (
@@ -163,27 +15,111 @@ const (
 	longestLife    = 24 * time.Hour
 )
 
-// lifetime returns the life that a reply states, and false if it states one that no token can have.
-func lifetime(raw json.RawMessage) (time.Duration, bool) {
-	stated := text(raw)
-	if stated == "" {
-		return documentedLife, true
+// dialect tells how the API's replies are read.
+func (api API) dialect() *wire.Dialect {
+	d := &wire.Dialect{
+		Vendor: "DingTalk", Token: "access_token", Life: "expires_in",
+		DefaultLife: documentedLife, LongestLife: longestLife,
+		Refusal: refusal, Judge: byCode,
 	}
-	seconds, err := strconv.ParseFloat(stated, 64) // of 1e999 it returns infinity, and an error
-	switch {
-	case seconds > longestLife.Seconds():
-		return documentedLife, true
-	case err != nil, math.IsNaN(seconds), seconds <= 0:
-		return 0, false
+	d.Page, _ = byCode(codeBlocked)
+	if api == V1 {
+		d.Token, d.Life = "accessToken", "expireIn"
 	}
-	return time.Duration(seconds * float64(time.Second)), true
+	return d
 }
 
-// text returns a JSON string's text, another value as JSON writes it, and "" for null or nothing.
-func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil { // null leaves s empty
-		return strings.TrimSpace(s)
+// refusal knows every shape that either host answers with: the older host's errcode, the gateway's sub_code before it, the newer
+// host's code (in some replies Code), and the firewall's status. The hosts mix them: a wrong path on the newer one is answered in
+// the older shape.
+func refusal(o wire.Object) wire.Refusal {
+	r := wire.Refusal{
+		Code:      code(o),
+		Message:   cmp.Or(o.Words("sub_msg"), o.Words("errmsg"), o.Words("message")),
+		RequestID: cmp.Or(o.Text("request_id"), o.Text("requestid")),
 	}
-	return string(raw)
+	if r.Code == codeBlocked {
+		r.Message = "DingTalk's firewall blocks this server's address"
+		if minutes, err := strconv.Atoi(o.Text("wait")); err == nil && minutes > 0 {
+			r.Message += " for " + strconv.Itoa(minutes) + " minutes"
+		}
+	}
+	return r
+}
+
+// code returns the code of a refusal, "" if the reply has none.
+func code(o wire.Object) string {
+	if o.Text("errcode") == "88" { // the gateway's, for whatever the API behind it says
+		return cmp.Or(o.Text("sub_code"), "88")
+	}
+	if c := cmp.Or(o.Code("errcode"), o.Code("code")); c != "" {
+		return c
+	}
+	if o.Text("status") == codeBlocked {
+		return codeBlocked
+	}
+	return ""
+}
+
+// codeBlocked is the status in the body of the firewall's reply. It stands for that reply's other form, a web page, too.
+const codeBlocked = "1111"
+
+const (
+	checkPair = "check the app key and the app secret, and that they belong to the same app"
+	checkIP   = "add this server's public address to the app's IP white list"
+	busy      = "DingTalk is busy: try again, at most 3 times"
+	corpPair  = checkPair + "; an organisation's secret that was just made may need a minute, and an app's may need the v1.0 API"
+	quota     = "the organisation's monthly quota is used up: buy more, or wait for next month"
+	blocked   = "wait 5 minutes: DingTalk blocks an address that makes 10,000 calls in 20 s"
+	needPerm  = "give the app the permission qyapi_base, or use the gettoken API, which needs none"
+	maybeID   = "if it stays, check the app key: DingTalk answers some wrong ids like this"
+	rushHour  = "all of DingTalk's customers together ask too often, mostly at the full hour: try again"
+)
+
+// limit begins the codes that come with HTTP 403, for what passes by itself and for what does not.
+const limit = "Forbidden.AccessDenied."
+
+// byCode judges the codes that a request for a token can be answered with, and reports whether it knows this one. Sources:
+// DingTalk's table of global codes (https://open.dingtalk.com/document/orgapp/server-api-error-codes-1), its page on call
+// frequency (https://open.dingtalk.com/document/orgapp/invocation-frequency-limit), and replies of the live hosts.
+func byCode(code string) (wire.Meaning, bool) {
+	switch code {
+	case "40001", "40096", "invalidClientIdOrSecret", "invalid.client", "unauthorized.client":
+		return wire.Meaning{Class: fetcher.ClassCredential, Advice: checkPair}, true // 40096 is not in the table, but the usual answer
+	case "40013":
+		return wire.Meaning{Class: fetcher.ClassCredential, Advice: "check the corp id"}, true
+	case "40089":
+		return wire.Meaning{Class: fetcher.ClassCredential, Advice: corpPair}, true
+
+	case "22", "40002", "40035", "41002", "41004", "43001", "43002", "Missingbody":
+		return wire.Meaning{Class: fetcher.ClassConfig, Advice: wire.CheckWay}, true
+	case "404", "InvalidAction.NotFound": // 404 comes with HTTP 200, and from either host
+		return wire.Meaning{Class: fetcher.ClassConfig, Advice: wire.CheckURL}, true
+	case "60020", limit + "IpNotInWhiteList":
+		return wire.Meaning{Class: fetcher.ClassConfig, Advice: checkIP}, true
+	case "60011", limit + "AccessTokenPermissionDenied":
+		return wire.Meaning{Class: fetcher.ClassConfig, Advice: needPerm}, true
+
+	case "-1", "systemBusy":
+		return wire.Meaning{Class: fetcher.ClassTransient, Advice: busy, RetryAfter: time.Second}, true
+	case "system.error", "server.error", "ServiceUnavailable":
+		return wire.Meaning{Class: fetcher.ClassTransient, RetryAfter: time.Second}, true
+	case "unknownError":
+		return wire.Meaning{Class: fetcher.ClassTransient, Advice: maybeID, RetryAfter: time.Second}, true
+
+	case "90018", limit + "QpsLimitForAppkeyAndApi": // per second
+		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: wire.AskLess, RetryAfter: time.Second}, true
+	case "90002", limit + "QpsLimitForApi":
+		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: rushHour, RetryAfter: time.Second}, true
+	case limit + "QpmLimitForAppkeyAndApi", limit + "QpsLimitForSuitekeyAndOrgAndApi":
+		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: wire.AskLess, RetryAfter: time.Minute}, true
+	case "90001", "90003", "90004", "90005", "90006", "90007", "90008", "90009", "90010", "90011", "90012", "90013", "90014",
+		"90017": // "temporarily disabled", for some minutes: a server, an organisation, its secret, an address
+		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: wire.AskLess, RetryAfter: 5 * time.Minute}, true
+	case "90020", limit + "ApiCountLimitForOrg": // the monthly quota, from which requests for tokens are said to be exempt
+		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: quota, RetryAfter: time.Hour}, true
+	case codeBlocked:
+		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: blocked, RetryAfter: 5 * time.Minute}, true
+	}
+	return wire.Meaning{}, false
 }

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"html"
 	"net/url"
@@ -21,7 +23,8 @@ func NewSecret(s string) Secret { return func() string { return s } }
 
 const redacted = "[redacted]"
 
-// Redact replaces every occurrence of the secrets in text, as they are and as URLs, JSON, HTML and Go's %q write them.
+// Redact replaces every occurrence of the secrets in text, as they are and as URLs, JSON, HTML, Go's %q, base64 and hexadecimal
+// digits write them, and the beginning of a secret at which text was cut off.
 func Redact(text string, secrets ...string) string {
 	var forms []string
 	for _, s := range secrets {
@@ -35,7 +38,29 @@ func Redact(text string, secrets ...string) string {
 			pairs = append(pairs, form, redacted)
 		}
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return redactTail(strings.NewReplacer(pairs...).Replace(text), forms)
+}
+
+// minTail is how much of a secret's beginning is one: fewer characters end ordinary messages too.
+const minTail = 6
+
+// redactTail replaces the beginning of a form that text ends with. Vendors' gateways cut their messages, and mark it with dots.
+func redactTail(text string, forms []string) string {
+	body := strings.TrimRight(text, " .…\"')]}")
+	for _, whole := range []string{text, body} { // a secret may itself end in a dot
+		longest := 0
+		for _, form := range forms {
+			for n := min(len(form), len(whole)); n >= max(minTail, longest+1); n-- {
+				if strings.HasSuffix(whole, form[:n]) {
+					longest = n
+				}
+			}
+		}
+		if longest > 0 {
+			return whole[:len(whole)-longest] + redacted + text[len(whole):]
+		}
+	}
+	return text
 }
 
 func formsOf(s string) []string {
@@ -47,6 +72,12 @@ func formsOf(s string) []string {
 		unquote(strconv.QuoteToASCII(s)),
 		strings.ReplaceAll(s, "/", `\/`), // PHP's json_encode
 		html.EscapeString(s),
+		base64.StdEncoding.EncodeToString([]byte(s)),
+		base64.RawStdEncoding.EncodeToString([]byte(s)),
+		base64.URLEncoding.EncodeToString([]byte(s)),
+		base64.RawURLEncoding.EncodeToString([]byte(s)),
+		hex.EncodeToString([]byte(s)),
+		strings.ToUpper(hex.EncodeToString([]byte(s))),
 	}
 	for _, escaped := range []string{url.QueryEscape(s), url.PathEscape(s), url.QueryEscape(url.QueryEscape(s))} {
 		forms = append(forms, escaped, lowerHex(escaped))

@@ -1,9 +1,10 @@
-// Package wire makes the requests of the vendors' sources: bounded, without following redirects, and with errors that hold no
-// secrets.
+// Package wire is what the vendors' sources have in common: their requests, which are bounded and follow no redirect; their replies,
+// which a [Dialect] reads; and their errors, which hold no secret.
 package wire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/larder-cache/larder/fetcher"
@@ -48,9 +50,10 @@ const maxBody = 64 << 10
 // A Reply is a vendor's whole reply: a body of at most 64 KiB that is no redirect.
 type Reply struct {
 	Status      int
-	ContentType string
+	Header      http.Header
+	ContentType string // the media type, in lower case and without parameters
 	Body        []byte
-	RetryAfter  time.Duration // of the header with this name, at most an hour; 0 if there is none
+	RetryAfter  time.Duration // of the headers that say so, at most an hour; 0 if there are none
 }
 
 // Do sends req and reads the reply, for at most 10 s if the request's context has no deadline. Its error has no Source yet, and a
@@ -90,9 +93,10 @@ func Do(client *http.Client, req *http.Request) (Reply, *fetcher.SourceError) {
 	}
 	return Reply{
 		Status:      resp.StatusCode,
-		ContentType: resp.Header.Get("Content-Type"),
+		Header:      resp.Header,
+		ContentType: mediaType(resp.Header),
 		Body:        bytes.TrimSpace(body),
-		RetryAfter:  retryAfter(resp.Header.Get("Retry-After")),
+		RetryAfter:  retryAfter(cmp.Or(resp.Header.Get("Retry-After"), resp.Header.Get("X-Ogw-Ratelimit-Reset"))), // the latter is Feishu's
 	}, nil
 }
 
@@ -117,6 +121,11 @@ func lost(ctx context.Context, err error, after time.Duration) *fetcher.SourceEr
 		failure.Message = err.Error()
 	}
 	return failure
+}
+
+func mediaType(header http.Header) string {
+	media, _, _ := strings.Cut(header.Get("Content-Type"), ";") // mime.ParseMediaType refuses some that are sent
+	return strings.ToLower(strings.TrimSpace(media))
 }
 
 func redirectHost(resp *http.Response) string {
