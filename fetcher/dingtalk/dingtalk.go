@@ -176,7 +176,9 @@ func NewTicket(parent fetcher.Parent, opts ...Option) (*Source, error) {
 	request := func(ctx context.Context) (*http.Request, error) { return s.Get(ctx, "get_jsapi_ticket", nil) }
 	if s.api == V1 {
 		dialect.Token = "jsapiTicket"
-		request = func(ctx context.Context) (*http.Request, error) { return s.Post(ctx, "v1.0/oauth2/jsapiTickets", s.fields) }
+		request = func(ctx context.Context) (*http.Request, error) {
+			return s.Post(ctx, "v1.0/oauth2/jsapiTickets", s.fields)
+		}
 	}
 	return &Source{wire.NewSource(wire.Spec{
 		Info: fetcher.Info{

@@ -69,7 +69,7 @@ func (d *Dialect) Parse(reply Reply) (fetcher.Token, *fetcher.SourceError) {
 	t, reason := d.token(o)
 	if reason != "" {
 		failure := Fail(reply, Meaning{Class: fetcher.ClassProtocol, Advice: CheckWay}, reason)
-		failure.RequestID = o.redact(refusal.RequestID)
+		failure.RequestID = o.redact(cmp.Or(refusal.RequestID, failure.RequestID))
 		return fetcher.Token{}, failure
 	}
 	return t, nil
@@ -85,7 +85,7 @@ func (d *Dialect) refused(reply Reply, refusal Refusal) *fetcher.SourceError {
 		m = d.byStatus(reply.Status)
 	}
 	failure := Fail(reply, m, cmp.Or(refusal.Message, "refused without a message"))
-	failure.Code, failure.RequestID = refusal.Code, refusal.RequestID
+	failure.Code, failure.RequestID = refusal.Code, cmp.Or(refusal.RequestID, failure.RequestID)
 	return failure
 }
 
@@ -177,7 +177,11 @@ func Fail(reply Reply, m Meaning, message string) *fetcher.SourceError {
 	if m.Class == fetcher.ClassThrottle {
 		retryAfter = max(retryAfter, time.Second) // no vendor's limit is over sooner
 	}
-	return &fetcher.SourceError{Class: m.Class, Status: reply.Status, Message: message, Advice: m.Advice, RetryAfter: retryAfter}
+	return &fetcher.SourceError{
+		Class: m.Class, Status: reply.Status, Message: message, Advice: m.Advice, RetryAfter: retryAfter,
+		// Feishu's and DingTalk's, which they ask for
+		RequestID: cmp.Or(reply.Header.Get("X-Tt-Logid"), reply.Header.Get("X-Acs-Request-Id"), reply.Header.Get("X-Request-Id")),
+	}
 }
 
 // An Object is a reply's JSON object. Its fields may have any type, and any case: some of the vendors' gateways write them
@@ -203,9 +207,13 @@ func (o Object) raw(name string) json.RawMessage {
 	return nil
 }
 
-// Text returns a field that is a JSON string as its text, another as JSON writes it, and "" for null or nothing.
+// Text returns a field that is a JSON string as its text, another as JSON writes it, "" for null or nothing, and "(object)" for an
+// object or a list, which may hold anything and is not shown.
 func (o Object) Text(name string) string {
 	raw := o.raw(name)
+	if len(raw) > 0 && (raw[0] == '{' || raw[0] == '[') {
+		return object
+	}
 	var s string
 	if json.Unmarshal(raw, &s) == nil { // null leaves s empty
 		return strings.TrimSpace(s)
@@ -213,12 +221,14 @@ func (o Object) Text(name string) string {
 	return string(raw)
 }
 
-// Words returns a field that is a message. One that is an object or a list may hold anything, and is not shown.
+const object = "(object)"
+
+// Words returns a field that is a message, and "" for an object or a list.
 func (o Object) Words(name string) string {
-	if raw := o.raw(name); len(raw) > 0 && (raw[0] == '{' || raw[0] == '[') {
-		return ""
+	if s := o.Text(name); s != object {
+		return s
 	}
-	return o.Text(name)
+	return ""
 }
 
 // Code returns a field that is a code, "" if it is one of those that mean success.
@@ -241,4 +251,15 @@ func (o Object) redact(s string) string {
 		}
 	}
 	return s
+}
+
+// ErrCode finds what WeCom and WeChat say against a request: an errcode other than 0, with HTTP 200. WeChat names the request at the end
+// of the message, as "rid: …".
+func ErrCode(o Object) Refusal {
+	r := Refusal{Code: o.Code("errcode"), Message: o.Words("errmsg")}
+	if at := strings.LastIndex(r.Message, "rid: "); at >= 0 {
+		r.RequestID = r.Message[at+len("rid: "):]
+		r.Message = strings.TrimSpace(r.Message[:at])
+	}
+	return r
 }
