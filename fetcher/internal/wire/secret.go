@@ -38,29 +38,41 @@ func Redact(text string, secrets ...string) string {
 			pairs = append(pairs, form, redacted)
 		}
 	}
-	return redactTail(strings.NewReplacer(pairs...).Replace(text), forms)
+	return redactCut(strings.NewReplacer(pairs...).Replace(text), forms)
 }
 
-// minTail is how much of a secret's beginning is one: fewer characters end ordinary messages too.
-const minTail = 6
+// Of a secret that a gateway cut off, so much must be left to be recognised: less at the end of a text, where a cut is likely. Fewer
+// characters are part of ordinary messages too.
+const (
+	minCut    = 10
+	minCutEnd = 6
+)
 
-// redactTail replaces the beginning of a form that text ends with. Vendors' gateways cut their messages, and mark it with dots.
-func redactTail(text string, forms []string) string {
-	body := strings.TrimRight(text, " .…\"')]}")
-	for _, whole := range []string{text, body} { // a secret may itself end in a dot
+// redactCut replaces the beginnings of forms.
+func redactCut(text string, forms []string) string {
+	for at := 0; at < len(text); at++ {
 		longest := 0
 		for _, form := range forms {
-			for n := min(len(form), len(whole)); n >= max(minTail, longest+1); n-- {
-				if strings.HasSuffix(whole, form[:n]) {
-					longest = n
-				}
+			n := commonPrefix(text[at:], form)
+			// What a gateway marks a cut with may stand behind it.
+			if n >= minCut || n >= minCutEnd && strings.Trim(text[at+n:], " .…\"')]}") == "" {
+				longest = max(longest, n)
 			}
 		}
 		if longest > 0 {
-			return whole[:len(whole)-longest] + redacted + text[len(whole):]
+			text = text[:at] + redacted + text[at+longest:]
+			at += len(redacted) - 1
 		}
 	}
 	return text
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 func formsOf(s string) []string {
