@@ -1,12 +1,10 @@
 package dingtalk_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,6 +19,7 @@ import (
 	"github.com/larder-cache/larder/fetcher"
 	"github.com/larder-cache/larder/fetcher/dingtalk"
 	"github.com/larder-cache/larder/fetcher/fetchertest"
+	"github.com/larder-cache/larder/fetcher/internal/sourcetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,13 +27,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var apis = []dingtalk.API{dingtalk.GetToken, dingtalk.V1}
 
 const (
-	appKey = "dingabc123"
-	// Every character that URLs, JSON, HTML or Go escape, so that a leak of any escaped form is a different string.
-	appSecret = `s3cr&t+/="<'%25> ü\Q` + "\tzq9x"
+	appKey    = sourcetest.Key
+	appSecret = sourcetest.Secret
 )
 
-func newFake(t *testing.T, opts ...fetchertest.DingTalkOption) *fetchertest.DingTalk {
-	fake := fetchertest.NewDingTalk(append([]fetchertest.DingTalkOption{fetchertest.WithApp(appKey, appSecret)}, opts...)...)
+func newFake(t *testing.T, opts ...fetchertest.Option) *fetchertest.Fake {
+	fake := fetchertest.NewDingTalk(append([]fetchertest.Option{fetchertest.WithApp(appKey, appSecret)}, opts...)...)
 	t.Cleanup(fake.Close)
 	return fake
 }
@@ -85,6 +83,7 @@ func TestSource_FetchesTheTokenOfEitherAPI(t *testing.T) {
 func TestSource_SendsWhatTheAPIWants(t *testing.T) {
 	type request struct{ Method, Path, Query, ContentType, Body string }
 	body, _ := json.Marshal(map[string]string{"appKey": appKey, "appSecret": appSecret})
+	withField := strings.TrimSuffix(string(body), "}") + `,"corpId":"c"}`
 	secret := url.QueryEscape(appSecret)
 	for name, c := range map[string]struct {
 		opts []dingtalk.Option
@@ -92,6 +91,7 @@ func TestSource_SendsWhatTheAPIWants(t *testing.T) {
 	}{
 		"gettoken":           {nil, request{"GET", "/proxy/gettoken", "corpid=" + appKey + "&corpsecret=" + secret, "", ""}},
 		"gettoken, an app's": {[]dingtalk.Option{dingtalk.WithAPI(dingtalk.GetTokenApp)}, request{"GET", "/proxy/gettoken", "appkey=" + appKey + "&appsecret=" + secret, "", ""}},
+		"v1.0, a field more": {[]dingtalk.Option{dingtalk.WithAPI(dingtalk.V1), dingtalk.WithBodyField("corpId", "c")}, request{"POST", "/proxy/v1.0/oauth2/accessToken", "", "application/json", withField}},
 		"v1.0":               {[]dingtalk.Option{dingtalk.WithAPI(dingtalk.V1)}, request{"POST", "/proxy/v1.0/oauth2/accessToken", "", "application/json", string(body)}},
 	} {
 		for _, slash := range []string{"", "/"} {
@@ -111,8 +111,8 @@ func TestSource_SendsWhatTheAPIWants(t *testing.T) {
 
 func TestSource_DefaultsToTheHostOfTheAPI(t *testing.T) {
 	for api, want := range map[dingtalk.API]string{
-		dingtalk.GetToken: "dingtalk gettoken of app dingabc123 at https://oapi.dingtalk.com",
-		dingtalk.V1:       "dingtalk v1.0 of app dingabc123 at https://api.dingtalk.com",
+		dingtalk.GetToken: "dingtalk gettoken of app appabc123 at https://oapi.dingtalk.com",
+		dingtalk.V1:       "dingtalk v1.0 of app appabc123 at https://api.dingtalk.com",
 	} {
 		s, err := dingtalk.New(appKey, appSecret, dingtalk.WithAPI(api))
 		if err != nil {
@@ -120,58 +120,6 @@ func TestSource_DefaultsToTheHostOfTheAPI(t *testing.T) {
 		}
 		if s.String() != want {
 			t.Errorf("source is %q, want %q", s, want)
-		}
-	}
-}
-
-func TestSource_BelievesPlausibleLivesOnly(t *testing.T) {
-	const invalid = -1
-	for _, c := range []struct {
-		stated string
-		want   time.Duration
-	}{
-		{`7200`, 7200 * time.Second},
-		{`7200.0`, 7200 * time.Second},
-		{`"7200"`, 7200 * time.Second},
-		{`" 7200 "`, 7200 * time.Second},
-		{`7.2e3`, 7200 * time.Second},
-		{`1`, time.Second},
-		{`0.5`, 500 * time.Millisecond},
-		{`86400`, 24 * time.Hour},
-		{`null`, 7200 * time.Second},
-		{`""`, 7200 * time.Second},
-		{``, 7200 * time.Second}, // no field at all
-		{`86401`, 7200 * time.Second},
-		{`1000000000000`, 7200 * time.Second},
-		{`1e999`, 7200 * time.Second},
-		{`0`, invalid},
-		{`-1`, invalid},
-		{`"-1"`, invalid},
-		{`1e-99`, invalid},
-		{`"soon"`, invalid},
-		{`"NaN"`, invalid},
-		{`true`, invalid},
-		{`[7200]`, invalid},
-		{`{"s":7200}`, invalid},
-	} {
-		for _, api := range apis {
-			life := map[dingtalk.API]string{dingtalk.GetToken: `,"expires_in":`, dingtalk.V1: `,"expireIn":`}[api] + c.stated
-			if c.stated == "" {
-				life = ""
-			}
-			body := map[dingtalk.API]string{
-				dingtalk.GetToken: `{"errcode":0,"errmsg":"ok","access_token":"tok"` + life + `}`,
-				dingtalk.V1:       `{"accessToken":"tok"` + life + `}`,
-			}[api]
-			token, err := newSource(t, answer(t, 200, "application/json", body), dingtalk.WithAPI(api)).Fetch(t.Context())
-			switch {
-			case c.want == invalid && err == nil:
-				t.Errorf("%s, life %s: %v, want an error", api, c.stated, token.ExpiresIn)
-			case c.want == invalid && sourceError(t, err).Class != fetcher.ClassProtocol:
-				t.Errorf("%s, life %s: %v, want a protocol error", api, c.stated, err)
-			case c.want != invalid && (err != nil || token.ExpiresIn != c.want):
-				t.Errorf("%s, life %s: %v, %v, want %v", api, c.stated, token.ExpiresIn, err, c.want)
-			}
 		}
 	}
 }
@@ -253,72 +201,7 @@ func TestSource_ReadsEveryShapeOfReply(t *testing.T) {
 	}
 }
 
-// A want is what a failure must become, for each of the two APIs.
-type want struct {
-	class      fetcher.Class
-	code       string
-	retryAfter time.Duration
-}
-
-func TestSource_TellsFailuresApart(t *testing.T) {
-	const limit = "Forbidden.AccessDenied."
-	both := func(w want) [2]want { return [2]want{w, w} }
-	wants := map[string][2]want{
-		"system busy":          {{fetcher.ClassTransient, "-1", time.Second}, {fetcher.ClassTransient, "systemBusy", time.Second}},
-		"bad credentials":      {{fetcher.ClassCredential, "40096", 0}, {fetcher.ClassCredential, "invalidClientIdOrSecret", 0}},
-		"bad corpsecret":       {{fetcher.ClassCredential, "40089", 0}, {fetcher.ClassCredential, "invalidClientIdOrSecret", 0}},
-		"bad secret":           {{fetcher.ClassCredential, "40001", 0}, {fetcher.ClassCredential, "invalidClientIdOrSecret", 0}},
-		"bad corpid":           {{fetcher.ClassCredential, "40013", 0}, {fetcher.ClassCredential, "invalidClientIdOrSecret", 0}},
-		"missing key":          {{fetcher.ClassConfig, "40035", 0}, {fetcher.ClassCredential, "invalidClientIdOrSecret", 0}},
-		"missing secret":       {{fetcher.ClassConfig, "40035", 0}, {fetcher.ClassCredential, "invalidClientIdOrSecret", 0}},
-		"missing body":         {{fetcher.ClassConfig, "40035", 0}, {fetcher.ClassConfig, "Missingbody", 0}},
-		"want GET":             {{fetcher.ClassConfig, "43001", 0}, {fetcher.ClassConfig, "InvalidAction.NotFound", 0}},
-		"IP not in white list": {{fetcher.ClassConfig, "60020", 0}, {fetcher.ClassConfig, limit + "IpNotInWhiteList", 0}},
-		"no such API":          {{fetcher.ClassConfig, "404", 0}, {fetcher.ClassConfig, "InvalidAction.NotFound", 0}},
-		"gateway":              {{fetcher.ClassConfig, "60020", 0}, {fetcher.ClassConfig, limit + "IpNotInWhiteList", 0}},
-		"app throttled":        {{fetcher.ClassThrottle, "90018", time.Second}, {fetcher.ClassThrottle, limit + "QpsLimitForAppkeyAndApi", time.Second}},
-		"API throttled":        {{fetcher.ClassThrottle, "90002", time.Second}, {fetcher.ClassThrottle, limit + "QpsLimitForApi", time.Second}},
-		"no permission":        {{fetcher.ClassConfig, "60011", 0}, {fetcher.ClassConfig, limit + "AccessTokenPermissionDenied", 0}},
-		"unknown error":        {{fetcher.ClassTransient, "-1", time.Second}, {fetcher.ClassTransient, "unknownError", time.Second}},
-		"blocked":              both(want{fetcher.ClassThrottle, "1111", 5 * time.Minute}),
-		"blocked page":         both(want{fetcher.ClassThrottle, "", 5 * time.Minute}),
-		"token missing":        {{fetcher.ClassUnknown, "41001", 0}, {fetcher.ClassUnknown, "AuthenticationFailed.MissingParameter", 0}},
-		"token rejected":       {{fetcher.ClassUnknown, "40014", 0}, {fetcher.ClassUnknown, "InvalidAuthentication", 0}},
-		"token expired":        {{fetcher.ClassUnknown, "40014", 0}, {fetcher.ClassUnknown, "InvalidAuthentication", 0}},
-		"another app's token":  both(want{fetcher.ClassUnknown, "41020", 0}),
-		"login page":           both(want{fetcher.ClassThrottle, "", 5 * time.Minute}),
-		"bad gateway":          both(want{fetcher.ClassTransient, "", 0}),
-		"too many requests":    both(want{fetcher.ClassThrottle, "Throttling", 7 * time.Second}),
-		"empty token":          both(want{fetcher.ClassProtocol, "", 0}),
-		"truncated":            both(want{fetcher.ClassProtocol, "", 0}),
-		"too long":             both(want{fetcher.ClassProtocol, "", 0}),
-		"redirect":             both(want{fetcher.ClassConfig, "", 0}),
-		"echo":                 {{fetcher.ClassConfig, "40035", 0}, {fetcher.ClassUnknown, "InvalidParameter", 0}},
-		"hang":                 both(want{fetcher.ClassTransient, "", 0}),
-		"disconnect":           both(want{fetcher.ClassTransient, "", 0}),
-	}
-	fake := newFake(t)
-	for _, f := range fetchertest.Failures() {
-		for i, api := range apis {
-			t.Run(f.Name+" "+string(api), func(t *testing.T) {
-				err := fetchFailure(t, fake, f, api)
-				failure := sourceError(t, err)
-				got := want{failure.Class, failure.Code, failure.RetryAfter}
-				if got != wants[f.Name][i] {
-					t.Errorf("got %+v, want %+v\n%v", got, wants[f.Name][i], err)
-				}
-				if failure.Source != "dingtalk "+string(api) || failure.Message == "" {
-					t.Errorf("source %q, message %q", failure.Source, failure.Message)
-				}
-				if retryable := failure.Class == fetcher.ClassThrottle || failure.Class == fetcher.ClassTransient; failure.Retryable() != retryable {
-					t.Errorf("retryable is %v for %s", failure.Retryable(), failure.Class)
-				}
-			})
-		}
-	}
-}
-
-func fetchFailure(t *testing.T, fake *fetchertest.DingTalk, f fetchertest.Failure, api dingtalk.API) error {
+func fetchFailure(t *testing.T, fake *fetchertest.Fake, f fetchertest.Failure, api dingtalk.API) error {
 	t.Helper()
 	fake.FailNext(1, f)
 	ctx := t.Context()
@@ -327,7 +210,7 @@ func fetchFailure(t *testing.T, fake *fetchertest.DingTalk, f fetchertest.Failur
 		ctx, cancel = context.WithTimeout(ctx, 20*time.Millisecond)
 		defer cancel()
 	}
-	_, err := newSource(t, fake.URL, dingtalk.WithAPI(api)).Fetch(ctx)
+	_, err := newSource(t, fake.URL, dingtalk.WithAPI(api), dingtalk.WithHTTPClient(fake.Client())).Fetch(ctx)
 	return err
 }
 
@@ -337,7 +220,7 @@ func TestSource_SaysWhatToDoNext(t *testing.T) {
 		failure fetchertest.Failure
 		want    string
 	}{
-		{fetchertest.IPNotInWhiteList, "dingtalk gettoken: 访问ip不在白名单之中,request ip=127.0.0.1 appKey(dingabc123) (code 60020, HTTP 200): " +
+		{fetchertest.IPNotInWhiteList, "dingtalk gettoken: 访问ip不在白名单之中,request ip=192.0.2.1 appKey(appabc123) (code 60020, HTTP 200): " +
 			"add this server's public address to the app's IP white list"},
 		{fetchertest.Gateway, "dingtalk gettoken: 访问ip不在白名单之中 (code 60020, HTTP 200, request 16l4ew3d47pdp): " +
 			"add this server's public address to the app's IP white list"},
@@ -390,53 +273,8 @@ func TestSource_FollowsNoRedirectWithAnyClient(t *testing.T) {
 	}
 }
 
-// leaks are all forms of the secret that a message could have.
-func leaks() []string {
-	inJSON, _ := json.Marshal(appSecret)
-	forms := []string{
-		appSecret, strings.Trim(string(inJSON), `"`), strings.Trim(fmt.Sprintf("%q", appSecret), `"`), html.EscapeString(appSecret),
-		url.QueryEscape(appSecret), url.PathEscape(appSecret),
-		"s3cr", "zq9x", // its ends, whatever is done to the rest
-	}
-	for _, f := range forms {
-		forms = append(forms, strings.ToLower(f))
-	}
-	return forms
-}
-
-func wantNoLeak(t *testing.T, what, text string) {
-	t.Helper()
-	for _, form := range leaks() {
-		if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
-			t.Errorf("%s shows %q:\n%s", what, form, text)
-			return
-		}
-	}
-}
-
-// printed is v printed and logged in every way.
-func printed(v any) string {
-	var b bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		fmt.Fprintf(&b, verb+"\n", v)
-	}
-	slog.New(slog.NewTextHandler(&b, nil)).Info("text", "v", v)
-	slog.New(slog.NewJSONHandler(&b, nil)).Info("json", "v", v)
-	inJSON, _ := json.Marshal(v)
-	b.Write(inJSON)
-	return b.String()
-}
-
-func TestSource_NoErrorShowsTheSecret(t *testing.T) {
-	fake := newFake(t)
+func TestSource_NoFailureOfTheNetworkShowsTheSecret(t *testing.T) {
 	for _, api := range apis {
-		for _, f := range fetchertest.Failures() {
-			err := fetchFailure(t, fake, f, api)
-			for e := err; e != nil; e = errors.Unwrap(e) {
-				wantNoLeak(t, f.Name, e.Error()+printed(e))
-			}
-		}
-
 		gone := httptest.NewServer(nil)
 		gone.Close()
 		untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -459,7 +297,7 @@ func TestSource_NoErrorShowsTheSecret(t *testing.T) {
 		} {
 			_, err := s.Fetch(t.Context())
 			failure := sourceError(t, err)
-			wantNoLeak(t, name, err.Error()+printed(err))
+			sourcetest.NoLeak(t, name, err.Error()+sourcetest.Printed(err), appSecret)
 			if name != "HTTP to HTTPS" && failure.Class != fetcher.ClassTransient {
 				t.Errorf("%s is %s, want transient: %v", name, failure.Class, err)
 			}
@@ -471,69 +309,11 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestSource_NoErrorShowsAToken(t *testing.T) {
-	const secretToken = "0123456789abcdef0123456789abcdef"
-	for _, body := range []string{
-		`{"errcode":40014,"errmsg":"token ` + secretToken + ` is bad","access_token":"` + secretToken + `"}`,
-		`{"errcode":0,"access_token":"` + secretToken + ` "}`,
-		`{"errcode":0,"access_token":"` + secretToken + `","expires_in":0}`,
-		`{"errcode":0,"access_token":"` + secretToken,
-		`"` + secretToken + `"`,
-	} {
-		_, err := newSource(t, answer(t, 200, "application/json", body)).Fetch(t.Context())
-		if err == nil || strings.Contains(printed(err), secretToken[:8]) {
-			t.Errorf("reply %s: error %v", body, err)
-		}
-	}
-}
-
-func TestSource_PrintsWithoutTheSecret(t *testing.T) {
-	s := newSource(t, "http://127.0.0.1:1")
-	wantNoLeak(t, "pointer", printed(s))
-	wantNoLeak(t, "copy", printed(*s))
-	wantNoLeak(t, "inside another", printed(struct {
-		private any
-		Public  any
-		copied  dingtalk.Source
-	}{s, s, *s}))
-}
-
 func TestSource_CutsLongMessagesToOneLine(t *testing.T) {
 	body := `{"errcode":1,"errmsg":"a\nb\u0000c` + strings.Repeat("长", 1000) + `"}`
 	_, err := newSource(t, answer(t, 200, "", body)).Fetch(t.Context())
 	message := sourceError(t, err).Message
 	if !strings.HasPrefix(message, "a b c长") || len([]rune(message)) != 301 {
 		t.Errorf("message has %d characters: %.30q", len([]rune(message)), message)
-	}
-}
-
-func TestNew_RefusesWhatCannotWork(t *testing.T) {
-	for name, c := range map[string]struct {
-		key, secret string
-		option      dingtalk.Option
-	}{
-		"no key":               {"", appSecret, nil},
-		"no secret":            {appKey, "", nil},
-		"line break at key":    {appKey + "\n", appSecret, nil},
-		"blank at secret":      {appKey, appSecret + " ", nil},
-		"unknown API":          {appKey, appSecret, dingtalk.WithAPI("v2")},
-		"no client":            {appKey, appSecret, dingtalk.WithHTTPClient(nil)},
-		"base without scheme":  {appKey, appSecret, dingtalk.WithBaseURL("oapi.dingtalk.com")},
-		"base of another kind": {appKey, appSecret, dingtalk.WithBaseURL("ftp://oapi.dingtalk.com")},
-		"base without host":    {appKey, appSecret, dingtalk.WithBaseURL("https:///gettoken")},
-		"base with a password": {appKey, appSecret, dingtalk.WithBaseURL("https://u:s3cr@host")},
-		"base with a query":    {appKey, appSecret, dingtalk.WithBaseURL("https://host/?s3cr")},
-		"base that is none":    {appKey, appSecret, dingtalk.WithBaseURL("https://s3cr\x7f")},
-	} {
-		var opts []dingtalk.Option
-		if c.option != nil {
-			opts = append(opts, c.option)
-		}
-		s, err := dingtalk.New(c.key, c.secret, opts...)
-		if err == nil {
-			t.Errorf("%s: no error, but %v", name, s)
-			continue
-		}
-		wantNoLeak(t, name, err.Error())
 	}
 }

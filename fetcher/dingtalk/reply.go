@@ -91,7 +91,7 @@ func byCode(code string) (wire.Meaning, bool) {
 	case "40089":
 		return wire.Meaning{Class: fetcher.ClassCredential, Advice: corpPair}, true
 
-	case "22", "40002", "40035", "41002", "41004", "43001", "43002", "Missingbody":
+	case "22", "unsupported.grant.type", "40002", "40035", "41002", "41004", "43001", "43002", "Missingbody":
 		return wire.Meaning{Class: fetcher.ClassConfig, Advice: wire.CheckWay}, true
 	case "404", "InvalidAction.NotFound": // 404 comes with HTTP 200, and from either host
 		return wire.Meaning{Class: fetcher.ClassConfig, Advice: wire.CheckURL}, true
