@@ -1,7 +1,9 @@
 package fetcher
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -16,12 +18,26 @@ type config struct {
 	margin       time.Duration
 	refreshAhead time.Duration
 	timeout      time.Duration
+	storeTimeout time.Duration
 	lockTTL      time.Duration // 0: derived from timeout
 	wait         time.Duration // 0: derived from timeout and lockTTL
+	stale        time.Duration
+	rejectEvery  time.Duration
+	shape        Shape
+	observer     Observer
+	logger       *slog.Logger
+	clock        func() instant // nil: the machine's
 }
 
 func newConfig(info Info, opts []Option) (config, error) {
-	c := config{margin: info.Margin, refreshAhead: info.RefreshAhead, timeout: 1500 * time.Millisecond}
+	c := config{
+		margin:       info.Margin,
+		refreshAhead: info.RefreshAhead,
+		timeout:      1500 * time.Millisecond,
+		storeTimeout: 2 * time.Second,
+		rejectEvery:  10 * time.Second,
+		shape:        ShapeString,
+	}
 	for _, o := range opts {
 		if err := o.apply(&c); err != nil {
 			return config{}, err
@@ -53,8 +69,10 @@ func WithMargin(margin time.Duration) Option {
 	})
 }
 
-// WithRefreshAhead sets how long before the row expires the next token is fetched, while the old one is still handed out. At most half
-// of a row's life is taken, which is that of the last one this process fetched, or else the one that the vendor documents. Zero fetches on expiry only. Defaults to the source's own, which is 10 minutes for DingTalk.
+// WithRefreshAhead sets how long before the row expires the next token is fetched, behind the callers' backs and while the old one is
+// still handed out. Each process takes up to a fifth more or less, so that they do not come at once; at most half of a row's life, if that is
+// known or documented; and at most the source's [Info.MaxRefreshAhead]. Zero fetches on expiry only. Defaults to the source's own, which is 10
+// minutes for DingTalk.
 func WithRefreshAhead(ahead time.Duration) Option {
 	return option(func(c *config) error {
 		if ahead < 0 {
@@ -72,6 +90,17 @@ func WithTimeout(timeout time.Duration) Option {
 			return fmt.Errorf("timeout %v: want more than 0", timeout)
 		}
 		c.timeout = timeout
+		return nil
+	})
+}
+
+// WithStoreTimeout bounds each statement sent to the database; one that takes longer counts as the database's failure. Defaults to 2 s.
+func WithStoreTimeout(timeout time.Duration) Option {
+	return option(func(c *config) error {
+		if timeout <= 0 {
+			return fmt.Errorf("store timeout %v: want more than 0", timeout)
+		}
+		c.storeTimeout = timeout
 		return nil
 	})
 }
@@ -96,6 +125,75 @@ func WithWait(wait time.Duration) Option {
 			return fmt.Errorf("wait %v: want more than 0", wait)
 		}
 		c.wait = wait
+		return nil
+	})
+}
+
+// WithStale lets a token be handed out for grace after its row has expired, if no other can be had. It comes together with an error that is
+// [ErrStale], and its origin is [FromStale]. Defaults to 0: an expired token is never handed out.
+func WithStale(grace time.Duration) Option {
+	return option(func(c *config) error {
+		if grace < 0 {
+			return fmt.Errorf("stale %v: want 0 or more", grace)
+		}
+		c.stale = grace
+		return nil
+	})
+}
+
+// WithRejectInterval sets how often the fleet asks the vendor because of rejections at the most: whoever says that tokens are rejected cannot use
+// up the quota. Sooner than that, [Fetcher.Reject] returns [ErrRejectedTooOften]. Whole seconds, rounded up. Defaults to 10 s.
+func WithRejectInterval(every time.Duration) Option {
+	return option(func(c *config) error {
+		if every <= 0 {
+			return fmt.Errorf("reject interval %v: want more than 0", every)
+		}
+		c.rejectEvery = every
+		return nil
+	})
+}
+
+// A Shape is how the row's value looks to PHP.
+type Shape int
+
+const (
+	// ShapeString is the bare token, as the Laravel recipe writes it.
+	ShapeString Shape = iota
+	// ShapeArray is ['access_token' => string, 'expires_in' => int], as EasyWeChat 4 and 5 and other PHP SDKs write it; expires_in is the row's
+	// life in seconds when it was written.
+	ShapeArray
+)
+
+// WithShape sets what rows are written as. Both are read, whatever is written. Defaults to [ShapeString].
+func WithShape(shape Shape) Option {
+	return option(func(c *config) error {
+		if shape != ShapeString && shape != ShapeArray {
+			return fmt.Errorf("shape %d: want ShapeString or ShapeArray", shape)
+		}
+		c.shape = shape
+		return nil
+	})
+}
+
+// WithObserver sets who is told of what happens. Defaults to nobody.
+func WithObserver(o Observer) Option {
+	return option(func(c *config) error {
+		if o == nil {
+			return errors.New("observer: want one, got nil")
+		}
+		c.observer = o
+		return nil
+	})
+}
+
+// WithLogger sets where what happens is logged: what somebody should look at as a warning, the rest as info or debug. Nothing of it
+// is a secret; of tokens the first 4 characters are shown. Defaults to nowhere.
+func WithLogger(l *slog.Logger) Option {
+	return option(func(c *config) error {
+		if l == nil {
+			return errors.New("logger: want one, got nil")
+		}
+		c.logger = l
 		return nil
 	})
 }

@@ -47,6 +47,10 @@ type Info struct {
 	// Overlap is how long the former token still works after a new one was given, where Renewal is NewOldDies.
 	Overlap time.Duration
 
+	// App says which app at which vendor the token is of, and stays the same when the app's secret changes. Two fetchers of one key whose
+	// apps differ are noticed by it. It is stored in the shared state, so it contains no secret: see [Fingerprint]. "" is not checked.
+	App string
+
 	// Fingerprint changes when the credentials do, so that a refusal that was remembered ends with the configuration that it was
 	// for. No secret can be learned from it: see [Fingerprint].
 	Fingerprint string

@@ -38,8 +38,9 @@ func newTokenGetCmd(a *app) *cobra.Command {
 		Short: "Print a token: the row's, or a new one if there is none",
 		Long: `Print a token: the row's, or, if there is no live row, a new one, which is stored for everybody.
 However many processes ask at once, one of them fetches it for all. Within ten minutes of its expiry
-(refresh_ahead in larder.yaml) the next one is fetched, so that a token that is asked for every minute, by
-larder or by cron, never expires under PHP's eyes. A failed fetch is not shared: the next process tries again.
+(refresh_ahead in larder.yaml) the next one is fetched after the old one was printed, so that a token that
+is asked for every minute, by larder or by cron, never expires under PHP's eyes. A failed fetch is shared, too:
+until its pause is over (a second to an hour, by what was wrong), all processes get its error at once.
 
 A token that the vendor has revoked: larder forget NAME, then larder token get NAME.
 
@@ -49,6 +50,7 @@ With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of th
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, f *fetcher.Fetcher) error {
 				r, err := f.Get(ctx)
+				defer func() { _ = f.Close(ctx) }() // the token is printed first, and then refreshed if it will soon expire
 				if err != nil {
 					return err
 				}

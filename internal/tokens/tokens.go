@@ -7,10 +7,11 @@ import (
 	"github.com/larder-cache/larder/fetcher"
 	"github.com/larder-cache/larder/fetcher/dingtalk"
 	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/store"
 )
 
 // NewFetcher returns the fetcher of a configured token, which keeps its row in the store.
-func NewFetcher(s fetcher.Store, t config.Token) (*fetcher.Fetcher, error) {
+func NewFetcher(s *store.Store, t config.Token) (*fetcher.Fetcher, error) {
 	source, err := newSource(t)
 	if err != nil {
 		return nil, fmt.Errorf("token %q (%s): %w", t.Key, t.At, err)

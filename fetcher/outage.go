@@ -1,0 +1,93 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/larder-cache/larder/store"
+)
+
+// directEvery is how often a process that has neither a token nor the database may ask the vendor by itself. It is a bound for the vendor's
+// sake: a fleet of a hundred processes asks at most a hundred times a minute.
+const directEvery = time.Minute
+
+// withoutTable does an errand while the database cannot be used: with the token in memory, or, where that harms nobody, a token of this process's own.
+func (f *Fetcher) withoutTable(ctx context.Context, e errand, trouble error) (*held, error) {
+	var table *tableError
+	if errors.As(trouble, &table) {
+		trouble = table.err
+	}
+	f.noteTrouble(trouble)
+	now, h := f.now(), f.held.Load()
+	if !e.forced() && h.good(now) && h.sum != e.not && h.left(now) > e.enough(h) {
+		return h, nil
+	}
+	if e.forced() || !f.info.Renewal.harmless() || isConfiguration(trouble) {
+		return nil, trouble
+	}
+	if x := f.lastFailure(); x != nil && now.mono < x.until {
+		return nil, fmt.Errorf("%w; and the database: %w", x.err, trouble)
+	}
+	f.mu.Lock()
+	wait := time.Duration(f.nextDirect - now.mono)
+	if wait <= 0 {
+		f.nextDirect = now.after(directEvery)
+	}
+	f.mu.Unlock()
+	if wait > 0 {
+		return nil, fmt.Errorf("%w (without the database a token is fetched at most once in %v, next in %v)", trouble, directEvery, wait.Round(time.Second))
+	}
+	return f.fetchAlone(ctx, e, trouble)
+}
+
+// harmless reports whether a process may ask the vendor by itself without ending the others' token.
+func (r Renewal) harmless() bool { return r == SameRenewed || r == SameRemainder || r == NewOldValid }
+
+// isConfiguration reports whether the database is well, and what was asked of it wrong. Fetching past it would hide that.
+func isConfiguration(err error) bool {
+	var limit *store.LimitError
+	return errors.As(err, &limit) || errors.Is(err, store.ErrNoTable) || errors.Is(err, store.ErrLookalikeKey)
+}
+
+// fetchAlone fetches a token for this process alone. It is written into the row when the database is back.
+func (f *Fetcher) fetchAlone(ctx context.Context, e errand, trouble error) (*held, error) {
+	begun := f.now()
+	token, from, err := f.fetch(ctx)
+	took := f.now().since(begun)
+	if err != nil {
+		noted, _ := f.noteFailure(err, nil)
+		f.counts.outcome(string(noted.class))
+		f.emit(Event{Kind: EventFetchFailed, Why: e.why, Class: noted.class, Err: err, Took: took})
+		f.judgeFailing()
+		return nil, fmt.Errorf("%w; and the database: %w", err, trouble)
+	}
+	f.counts.direct.Add(1)
+	h := f.newHeld(token.Value, from, token.ExpiresIn, token.ExpiresIn, FromSource)
+	h.unstored = true
+	f.fetched(h, e.why, took)
+	f.noteSuccess()
+	if e.not != "" {
+		f.noteRejectFetch()
+		if e.not == h.sum {
+			f.unreject(h.sum)
+			f.take(h)
+			return nil, f.noteSame(h.sum)
+		}
+	}
+	return f.take(h), nil
+}
+
+// noteTrouble tells once that the database is in trouble, and noteWell that it is not any more.
+func (f *Fetcher) noteTrouble(err error) {
+	if f.trouble.CompareAndSwap(false, true) {
+		f.emit(Event{Kind: EventStoreTrouble, Err: err})
+	}
+}
+
+func (f *Fetcher) noteWell() {
+	if f.trouble.CompareAndSwap(true, false) {
+		f.emit(Event{Kind: EventStoreWell})
+	}
+}
