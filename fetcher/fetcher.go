@@ -123,7 +123,7 @@ type Fetcher struct {
 	own      atomic.Bool  // the row has had a token of this app, as far as this process knows
 
 	mu            sync.Mutex // of what follows, and of writing held
-	former        string     // Fingerprint of the token that the one in memory replaced
+	formers       []string   // Fingerprints of the tokens that the one in memory came after, the last one last
 	rejected      string     // Fingerprint of the last token that was rejected, and has no successor
 	rejectedUntil int64
 	same          verdictOn // the vendor gave a rejected token again

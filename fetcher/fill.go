@@ -92,6 +92,7 @@ func (f *Fetcher) settle(v view, e errand) (*held, error) {
 		}
 	}
 	if err := f.noteShared(v.at, v.state.Failure); err != nil {
+		f.judgeFailing()
 		if e.not != "" {
 			f.markRejected(e.not)
 		}

@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -71,7 +72,8 @@ func (f *Fetcher) newHeld(token string, at instant, life, whole time.Duration, o
 func (f *Fetcher) ahead(whole time.Duration) time.Duration {
 	ahead := time.Duration(float64(f.config.refreshAhead) * f.spread)
 	if limit := f.info.MaxRefreshAhead; limit > 0 {
-		ahead = min(ahead, max(0, limit-f.config.margin)) // the vendor counts from the token's end, which is later than the row's
+		// The vendor counts from the token's end, which is later than the row's, and rows count whole seconds.
+		ahead = min(ahead, max(0, limit-f.config.margin-2*time.Second))
 	}
 	if whole == 0 && f.info.Life > 0 {
 		whole = rowTTL(f.info.Life, f.config.margin, 0)
@@ -92,10 +94,21 @@ func (f *Fetcher) take(h *held) *held {
 		return before
 	}
 	if before != nil && before.sum != h.sum {
-		f.former = before.sum
+		f.formers = append(slices.DeleteFunc(f.formers, func(sum string) bool { return sum == h.sum || sum == before.sum }), before.sum)
+		f.formers = f.formers[max(0, len(f.formers)-maxFormers):]
 	}
 	f.held.Store(h)
 	return h
+}
+
+// maxFormers is how many tokens are remembered that others took the place of: those that live still.
+const maxFormers = 4
+
+// isFormer reports whether the token in memory took the place of that one.
+func (f *Fetcher) isFormer(sum string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Contains(f.formers, sum)
 }
 
 // markRejected takes a token out of use, if it is the one in memory.
@@ -115,6 +128,10 @@ func (h *held) result(now instant, origin Origin) Result {
 	return Result{Token: Token{Value: h.token, ExpiresIn: h.left(now)}, Origin: origin}
 }
 
+// maxLife is how long a token is used at most, whatever the vendor says: a month is longer than the tokens live that are fetched this way,
+// and shorter than what overflows anything.
+const maxLife = 30 * 24 * time.Hour
+
 // fetch asks the source once and returns the token with the TTL that its row should have, and when that began to count.
 func (f *Fetcher) fetch(ctx context.Context) (Token, instant, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.config.timeout)
@@ -126,7 +143,7 @@ func (f *Fetcher) fetch(ctx context.Context) (Token, instant, error) {
 	}
 	got := f.now()
 	if err = token.Check(); err == nil {
-		token.ExpiresIn = rowTTL(token.ExpiresIn, f.config.margin, got.since(sent))
+		token.ExpiresIn = rowTTL(min(token.ExpiresIn, maxLife), f.config.margin, got.since(sent))
 		err = token.Check()
 	}
 	if err != nil {

@@ -46,11 +46,10 @@ func (f *Fetcher) Reject(ctx context.Context, token string) (string, error) {
 
 func (f *Fetcher) rejectIn(ctx context.Context, token string) (*held, error) {
 	f.counts.rejections.Add(1)
-	now, h := f.now(), f.held.Load()
-	if h.good(now) && h.token != token && now.steadySince(h.at) {
-		return h, nil
+	now, h, sum := f.now(), f.held.Load(), Fingerprint(token)
+	if h.good(now) && h.sum != sum && now.steadySince(h.at) && (f.isFormer(sum) || now.since(h.at) < shortestTry) {
+		return h, nil // of a token that is not known, the row may have the successor: its user may have it from another process
 	}
-	sum := Fingerprint(token)
 	if err := f.rejectMemo(now, sum); err != nil {
 		return nil, err
 	}

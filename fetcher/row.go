@@ -112,6 +112,9 @@ func (f *Fetcher) absorb(v view) standing {
 	if f.take(h) != h {
 		return older
 	}
+	if x := f.lastFailure(); x != nil && v.state.Failure == nil && (x.shared || before == nil || before.sum != h.sum) {
+		f.noteSuccess() // somebody else's
+	}
 	if f.info.App != "" && v.state.Token == v.sum && v.state.App == f.info.App {
 		f.own.Store(true)
 	}
@@ -150,9 +153,7 @@ func (f *Fetcher) isOlder(v view, before *held, now instant) bool {
 	if before.unstored && before.left(now) > v.token.ExpiresIn+clearly {
 		return true
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return before.sum != v.sum && f.former == v.sum && before.left(now) > v.token.ExpiresIn
+	return before.sum != v.sum && f.isFormer(v.sum) && before.left(now) > v.token.ExpiresIn
 }
 
 // credible returns how much longer the row's token can be used. A row that lives for longer than any of the vendor's tokens, such as one that PHP

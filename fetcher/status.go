@@ -123,7 +123,7 @@ func (f *Fetcher) judgeFailing() {
 		return
 	}
 	now, h := f.now(), f.held.Load()
-	if x.class.Permanent() || !h.good(now) || h.left(now) < (h.life-h.soft)/2 {
+	if x.class.Permanent() || !h.good(now) || h.left(now) < f.ahead(h.whole)/2 {
 		f.raise(AlarmFailing, fmt.Sprintf("no new token can be had: %v", x.err))
 	}
 }
