@@ -219,7 +219,7 @@ func (f *Fetcher) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.Strin
 func (f *Fetcher) get(ctx context.Context) (Result, error) {
 	now, h := f.now(), f.held.Load()
 	good := h.good(now)
-	if good && now.steadySince(h.at) && f.needNotWait(h, now) {
+	if good && (now.steadySince(h.at) || f.trouble.Load()) && f.needNotWait(h, now) {
 		f.tendSoon(now)
 		return h.result(now, FromMemory), nil
 	}
@@ -251,9 +251,10 @@ func (f *Fetcher) get(ctx context.Context) (Result, error) {
 	}
 }
 
-// needNotWait reports whether a good token is handed out at once: before its hard window, and in it while waiting would be of no use.
+// needNotWait reports whether a good token is handed out at once: before its hard window, and in it while waiting would be of no use, because the
+// vendor or the database is known to be in trouble.
 func (f *Fetcher) needNotWait(h *held, now instant) bool {
-	if !h.isHard(now) || f.quietNow(now) {
+	if !h.isHard(now) || f.quietNow(now) || f.trouble.Load() {
 		return true
 	}
 	x := f.lastFailure()

@@ -54,6 +54,7 @@ func (f *Fetcher) run(ctx context.Context, e errand) (*held, error) {
 		if err != nil {
 			return f.withoutTable(ctx, e, err)
 		}
+		f.noteWell()
 		if h, err := f.settle(v, e); h != nil || err != nil {
 			return h, err
 		}
@@ -207,6 +208,7 @@ func (f *Fetcher) keep(ctx context.Context, lock Lock, v view, e errand, before,
 		f.clearAll()
 	}
 	h = f.take(h)
+	f.nextTend.Store(f.now().after(h.calm)) // a reader of Laravel 9 or older may delete the row
 	if !h.unstored {
 		f.writeState(ctx, lock, next)
 	}

@@ -621,7 +621,7 @@ func TestScenario18_OutageIsServedFromMemory(t *testing.T) {
 				running(t, f)
 				wantToken(t, f, numbered(1))
 				trouble(s)
-				for range 6930 {
+				for range 6990 {
 					time.Sleep(time.Second)
 					wantAtOnce(t, f, numbered(1))
 				}

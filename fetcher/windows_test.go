@@ -1,0 +1,288 @@
+package fetcher_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/store"
+)
+
+func TestFetcher_HardWindowWaitsForOneFetch(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f := process(t, s, v)
+		wantToken(t, f, numbered(1))
+		v.latency = 300 * time.Millisecond
+		time.Sleep(6950 * time.Second) // nobody asked meanwhile
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() { wantToken(t, f, numbered(2)) })
+		}
+		wg.Wait()
+		wantCalls(t, v, 2)
+	})
+}
+
+func TestFetcher_HardWindowFallsBackToTheOldToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f := process(t, s, v)
+		wantToken(t, f, numbered(1))
+		v.Refuse(refusal(fetcher.ClassTransient, 10*time.Second))
+		time.Sleep(6950 * time.Second)
+		for range 90 {
+			wantAtOnce(t, f, numbered(1)) // the vendor refuses at once here
+			time.Sleep(500 * time.Millisecond)
+		}
+		if n := v.Calls(); n > 8 {
+			t.Errorf("%d fetches in 45 s", n)
+		}
+	})
+}
+
+// A caller who cannot wait for long gets the old token while it is good.
+func TestFetcher_HardWindowWaitsNoLongerThanTheCaller(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f := process(t, s, v)
+		wantToken(t, f, numbered(1))
+		v.latency = time.Second
+		time.Sleep(6950 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if token, err := f.Token(ctx); err != nil || token != numbered(1) {
+			t.Errorf("got %q, %v", token, err)
+		}
+	})
+}
+
+func TestFetcher_RefreshAheadOfZeroFetchesOnExpiryOnly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f := process(t, s, v, fetcher.WithRefreshAhead(0))
+		for range 699 {
+			wantToken(t, f, numbered(1))
+			time.Sleep(10 * time.Second)
+		}
+		wantCalls(t, v, 1)
+		time.Sleep(11 * time.Second)
+		wantToken(t, f, numbered(2))
+	})
+}
+
+func TestFetcher_ProcessesRefreshAheadAtDifferentTimes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		var ahead []time.Duration
+		for range 50 {
+			f, err := fetcher.NewOn(s, key, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantToken(t, f, numbered(1))
+			st := f.Status()
+			ahead = append(ahead, (st.Remaining - st.NextRefresh).Round(time.Second))
+		}
+		slices.Sort(ahead)
+		if first, last := ahead[0], ahead[49]; first < 480*time.Second || last > 720*time.Second || last-first < 60*time.Second {
+			t.Errorf("%v to %v ahead, want 8 to 12 minutes", first, last)
+		}
+	})
+}
+
+func TestFetcher_WritesTheShapeThatIsAskedFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		wantToken(t, process(t, s, v, fetcher.WithShape(fetcher.ShapeArray)), numbered(1))
+		wantRow(t, s, `a:2:{s:12:"access_token";s:17:"token-0001-padded";s:10:"expires_in";i:7000;}`)
+		wantToken(t, process(t, s, v), numbered(1))
+	})
+}
+
+func TestFetcher_StateIsAnArrayThatPHPReads(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		v.Refuse(refusal(fetcher.ClassThrottle, 30*time.Second))
+		_, _ = process(t, s, v).Token(t.Context())
+		const want = `a:8:{s:7:"version";i:1;s:3:"ttl";i:86400;s:3:"app";s:0:"";s:5:"token";s:0:"";s:4:"life";i:0;s:6:"reason";s:0:"";s:5:"quiet";i:0;` +
+			`s:7:"failure";a:9:{s:11:"fingerprint";s:11:"credentials";s:5:"class";s:8:"throttle";s:4:"code";s:4:"4711";s:6:"status";i:0;` +
+			`s:7:"message";s:11:"no throttle";s:6:"advice";s:0:"";s:7:"request";s:0:"";s:8:"attempts";i:1;s:5:"pause";i:30;}}`
+		if got, _ := s.Row(fetcher.StateKey(key)); got != want {
+			t.Errorf("state is\n%s, want\n%s", got, want)
+		}
+	})
+}
+
+// A state row that somebody else wrote, or a later larder, is no reason to stop.
+func TestFetcher_StateThatCannotBeReadSaysNothing(t *testing.T) {
+	for _, value := range []any{"text", 7, nil, map[string]any{"version": 2, "failure": "x"}, map[string]any{"version": 1, "failure": "x"}} {
+		bubble(t, func(t *testing.T) {
+			s, v := newTable(), newVendor(fetcher.SameRenewed)
+			s.Put(fetcher.StateKey(key), value, time.Hour)
+			wantToken(t, process(t, s, v), numbered(1))
+		})
+	}
+}
+
+func TestFetcher_RefreshFetchesWhateverWasRemembered(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.NewOldDies)
+		f, g := process(t, s, v), process(t, s, v)
+		wantToken(t, f, numbered(1))
+		wantToken(t, g, numbered(1))
+		f.ReportWrongApp(numbered(1))
+		result, err := f.Refresh(t.Context())
+		if err != nil || result.Token.Value != numbered(2) || result.Origin != fetcher.FromSource || len(alarms(f)) != 0 {
+			t.Errorf("got %v, %v, alarms %v", result, err, alarms(f))
+		}
+		wantAtOnce(t, f, numbered(2))
+		time.Sleep(20 * time.Second)
+		_, _ = g.Token(t.Context()) // looks
+		time.Sleep(time.Second)
+		wantAtOnce(t, g, numbered(2))
+		if got := alarms(g); len(got) != 0 {
+			t.Errorf("alarms %v: the state says why the token was replaced", got)
+		}
+
+		s.Fail(errors.New("database is down"))
+		if _, err := f.Refresh(t.Context()); err == nil {
+			t.Error("refreshed what cannot be stored")
+		}
+		wantCalls(t, v, 2)
+	})
+}
+
+func TestFetcher_CheckStoresNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f := process(t, s, v)
+		if token, err := f.Check(t.Context()); err != nil || token.Value != numbered(1) || token.ExpiresIn != 7200*time.Second {
+			t.Errorf("got %v, %v", token, err)
+		}
+		wantRow(t, s, "")
+		if st := f.Status(); st.Token != "" {
+			t.Errorf("in memory: %v", st)
+		}
+		for _, renewal := range []fetcher.Renewal{fetcher.NewOldDies, fetcher.RenewalUnknown} {
+			v := newVendor(renewal)
+			if _, err := process(t, s, v).Check(t.Context()); !errors.Is(err, fetcher.ErrUnsafeCheck) || v.Calls() != 0 {
+				t.Errorf("%v after %d fetches, want ErrUnsafeCheck after none", err, v.Calls())
+			}
+		}
+	})
+}
+
+func TestFetcher_FreshTellsHealth(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f := process(t, s, v)
+		if f.Fresh(0) == nil {
+			t.Error("fresh without a token")
+		}
+		wantToken(t, f, numbered(1))
+		if err := f.Fresh(6990 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if f.Fresh(7001*time.Second) == nil {
+			t.Error("fresh for longer than it lives")
+		}
+	})
+}
+
+func TestFetcher_ClosedHandsOutWhatIsInMemory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f, cold := process(t, s, v), process(t, s, v)
+		wantToken(t, f, numbered(1))
+		for _, p := range []*fetcher.Fetcher{f, cold} {
+			if err := p.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantToken(t, f, numbered(1))
+		wantError(t, cold, fetcher.ErrClosed)
+		if err := cold.Run(t.Context()); !errors.Is(err, fetcher.ErrClosed) {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+func TestFetcher_StatusCounts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.NewOldValid)
+		f := process(t, s, v)
+		v.Refuse(refusal(fetcher.ClassTransient, 0))
+		_, _ = f.Token(t.Context())
+		v.Answer(nil)
+		time.Sleep(3 * time.Second)
+		for range 100 {
+			wantToken(t, f, numbered(1))
+		}
+		if _, err := f.Reject(t.Context(), numbered(1)); err != nil {
+			t.Fatal(err)
+		}
+		st := f.Status()
+		if st.HandedOut[fetcher.FromMemory] != 99 || st.HandedOut[fetcher.FromSource] != 1 || st.Fetches["ok"] != 2 || st.Fetches["transient"] != 1 ||
+			st.Rejections != 1 || st.Token != "toke…" || st.Origin != fetcher.FromSource || st.Remaining <= 6990*time.Second {
+			t.Errorf("status is %+v", st)
+		}
+	})
+}
+
+// A rejected token whose successor cannot be had is not handed out, by any process that has heard of it; PHP keeps its row.
+func TestFetcher_RejectedTokenWithoutSuccessorIsNotHandedOut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.NewOldValid)
+		f, g := process(t, s, v), process(t, s, v)
+		wantToken(t, f, numbered(1))
+		down := refusal(fetcher.ClassTransient, 0)
+		v.Refuse(down)
+		if _, err := f.Reject(t.Context(), numbered(1)); !errors.Is(err, down) {
+			t.Errorf("reject: %v", err)
+		}
+		wantError(t, f, down)
+		var failure *fetcher.SourceError
+		if token, err := g.Token(t.Context()); token != "" || !errors.As(err, &failure) {
+			t.Errorf("another process hands out %q, %v", token, err)
+		}
+		wantRow(t, s, quoted(numbered(1)))
+		v.Answer(nil)
+		time.Sleep(5 * time.Second)
+		wantToken(t, g, numbered(2))
+		time.Sleep(2 * time.Second)
+		wantToken(t, f, numbered(2))
+	})
+}
+
+// Of two processes behind one address, the one that is asked may know less than the one that gave the token.
+func TestFetcher_RejectOfATokenThatOnlyTheRowKnowsReadsTheRow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.NewOldDies)
+		behind, ahead := process(t, s, v), process(t, s, v)
+		wantToken(t, behind, numbered(1))
+		wantToken(t, ahead, numbered(1))
+		if _, err := ahead.Reject(t.Context(), numbered(1)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(12 * time.Second)
+		if token, err := behind.Reject(t.Context(), numbered(2)); err != nil || token != numbered(3) {
+			t.Errorf("got %q, %v, want the third: it still had the first", token, err)
+		}
+	})
+}
+
+func TestFetcher_WaiterGivesUpOnALockThatIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		if ok, _ := s.Lock(fetcher.LockName(key), time.Hour).Acquire(t.Context()); !ok {
+			t.Fatal("not acquired")
+		}
+		wantError(t, process(t, s, v), store.ErrLockTimeout)
+		wantCalls(t, v, 0)
+	})
+}
