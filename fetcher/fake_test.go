@@ -27,7 +27,8 @@ type table struct {
 	delay   time.Duration // of each statement
 	failing error         // of each statement
 	putting error         // of each write of a row
-	locking error         // of each acquisition
+
+	acquiring func() // is called before the next acquisition, once
 }
 
 type tableRow struct {
@@ -95,15 +96,19 @@ type tableOwner struct {
 func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 func (l *tableOwner) Acquire(ctx context.Context) (bool, error) {
+	l.table.mu.Lock()
+	meanwhile := l.table.acquiring
+	l.table.acquiring = nil
+	l.table.mu.Unlock()
+	if meanwhile != nil {
+		meanwhile()
+	}
 	if err := l.table.statement(ctx); err != nil {
 		return false, err
 	}
 	s := l.table
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.locking != nil {
-		return false, s.locking
-	}
 	if held, ok := s.locks[l.name]; ok && held.expiration > s.unix() && held.owner != l.owner {
 		return false, nil
 	}
@@ -192,6 +197,13 @@ func (s *table) Reads() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.reads
+}
+
+// Meanwhile has something happen after the next look at the row and before the lock is taken.
+func (s *table) Meanwhile(do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acquiring = do
 }
 
 func (s *table) Fail(err error) {
