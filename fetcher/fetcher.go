@@ -129,7 +129,6 @@ type Fetcher struct {
 	same          verdictOn // the vendor gave a rejected token again
 	tooOften      verdictOn // the vendor was asked because of a rejection
 	failure       *failure
-	quietUntil    int64
 	nextDirect    int64
 	replaced      []int64 // when others replaced a token that had its life before it
 	alarms        map[AlarmKind]raised
@@ -254,7 +253,7 @@ func (f *Fetcher) get(ctx context.Context) (Result, error) {
 // needNotWait reports whether a good token is handed out at once: before its hard window, and in it while waiting would be of no use, because the
 // vendor or the database is known to be in trouble.
 func (f *Fetcher) needNotWait(h *held, now instant) bool {
-	if !h.isHard(now) || f.quietNow(now) || f.trouble.Load() {
+	if !h.isHard(now) || f.trouble.Load() {
 		return true
 	}
 	x := f.lastFailure()
@@ -282,7 +281,7 @@ func (f *Fetcher) fallback(err error) (Result, error) {
 // rejections, alarms. It waits for a fetch that is under way. While the database cannot be used it returns the database's error.
 func (f *Fetcher) Refresh(ctx context.Context) (Result, error) {
 	f.mu.Lock()
-	f.failure, f.rejected, f.same, f.tooOften, f.quietUntil = nil, "", verdictOn{}, verdictOn{}, 0
+	f.failure, f.rejected, f.same, f.tooOften = nil, "", verdictOn{}, verdictOn{}
 	f.mu.Unlock()
 	fl, _ := f.flights.start("refresh", func() (*held, error) {
 		return f.run(context.WithoutCancel(ctx), errand{why: whyAsked, enough: nothing})

@@ -99,9 +99,6 @@ func (f *Fetcher) settle(v view, e errand) (*held, error) {
 		}
 		return nil, err
 	}
-	if row == taken && h.good(now) && h.sum != e.not && f.isQuiet(v, now) {
-		return h, nil
-	}
 	if row == alien {
 		if f.own.Load() {
 			f.raise(AlarmCollision, "the row now holds another app's token: give each app a key of its own")
@@ -151,7 +148,6 @@ func (f *Fetcher) locked(ctx context.Context, lock Lock, e errand) (*held, error
 	if h, err := f.settle(v, e); h != nil || err != nil {
 		return h, err
 	}
-	before := f.held.Load()
 	begun := f.now()
 	token, from, err := f.fetch(ctx)
 	took := f.now().since(begun)
@@ -170,7 +166,7 @@ func (f *Fetcher) locked(ctx context.Context, lock Lock, e errand) (*held, error
 		f.emit(Event{Kind: EventStoreTrouble, Err: fmt.Errorf("fetched but not stored: %w", err)})
 		h.unstored = true
 	}
-	return f.keep(ctx, lock, v, e, before, h)
+	return f.keep(ctx, lock, v, e, h)
 }
 
 func (f *Fetcher) put(ctx context.Context, lock Lock, h *held, ttl time.Duration) (bool, error) {
@@ -180,14 +176,10 @@ func (f *Fetcher) put(ctx context.Context, lock Lock, h *held, ttl time.Duration
 }
 
 // keep takes a fetched token into memory and tells the others about it.
-func (f *Fetcher) keep(ctx context.Context, lock Lock, v view, e errand, before, h *held) (*held, error) {
+func (f *Fetcher) keep(ctx context.Context, lock Lock, v view, e errand, h *held) (*held, error) {
 	f.noteSuccess()
 	f.own.Store(true)
 	next := state{App: f.info.App, Token: h.sum, Life: int(h.life / time.Second), Reason: e.why, Rejection: v.state.Rejection}
-	if quiet := quietAfter(before, h, f.now()); quiet > 0 {
-		next.Quiet = int(quiet / time.Second)
-		f.setQuiet(quiet)
-	}
 	var err error
 	same := e.not != "" && e.not == h.sum
 	if e.not != "" {
@@ -243,41 +235,6 @@ func (f *Fetcher) fetchFailed(ctx context.Context, lock Lock, v view, e errand, 
 func (f *Fetcher) fetched(h *held, why string, took time.Duration) {
 	f.counts.outcome("ok")
 	f.emit(Event{Kind: EventFetched, Why: why, Token: Mask(h.token), Took: took})
-}
-
-// quietAfter returns for how long it is of no use to refresh again: some vendors give the same token with what remains of its life, until that is
-// nearly over, and asking more often than it halves would be a tight loop.
-func quietAfter(before, h *held, now instant) time.Duration {
-	const gain = 10 * time.Second
-	if before == nil || before.sum != h.sum || h.left(now) > before.left(now)+gain {
-		return 0
-	}
-	quiet := h.left(now) / 2
-	if quiet < 5*time.Second {
-		quiet = h.left(now)
-	}
-	return quiet
-}
-
-func (f *Fetcher) setQuiet(quiet time.Duration) {
-	f.mu.Lock()
-	f.quietUntil = f.now().after(quiet)
-	f.mu.Unlock()
-}
-
-// isQuiet reports whether asking again is of no use yet.
-func (f *Fetcher) isQuiet(v view, now instant) bool {
-	if v.state.Quiet > 0 && v.state.Token == v.sum {
-		f.setQuiet(time.Duration(v.state.Quiet) * time.Second)
-		return true
-	}
-	return f.quietNow(now)
-}
-
-func (f *Fetcher) quietNow(now instant) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return now.mono < f.quietUntil
 }
 
 // restorable returns the token in memory if the row should have it: the row was deleted, by cache:clear or by a reader of Laravel 9 or older who saw

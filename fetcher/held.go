@@ -49,7 +49,8 @@ const (
 )
 
 // newHeld makes a token with its windows. The windows are measured by the life that remains, or the whole life if it is known: a vendor whose
-// tokens live shorter than the time ahead would be asked all the time.
+// tokens live shorter than the time ahead would be asked all the time. So would one that gives the same token with what remains of its life, until
+// that is nearly over: as each such row's life is shorter, it is asked again after half of it.
 func (f *Fetcher) newHeld(token string, at instant, life, whole time.Duration, origin Origin) *held {
 	h := &held{token: token, sum: Fingerprint(token), at: at, life: life, whole: whole, origin: origin}
 	ahead := f.ahead(whole)

@@ -87,7 +87,7 @@ func (f *Fetcher) tendRow(ctx context.Context) (*held, error) {
 	case row == alien && f.own.Load():
 		f.raise(AlarmCollision, "the row now holds another app's token: give each app a key of its own")
 		return h, nil
-	case !h.isSoft(now) || f.isQuiet(v, now):
+	case !h.isSoft(now):
 		return h, nil
 	}
 	if f.restorable(v, e) == nil {
@@ -115,17 +115,8 @@ func (f *Fetcher) untilNext(err error) time.Duration {
 	if err != nil && (errors.Is(err, errHeld) || errors.Is(err, errLockLost)) {
 		pause = min(pause, f.jittered(time.Second))
 	}
-	for _, until := range []int64{f.quietUntil, f.failureEnd()} {
-		if until > now.mono {
-			pause = min(pause, time.Duration(until-now.mono))
-		}
+	if f.failure != nil && f.failure.until > now.mono {
+		pause = min(pause, time.Duration(f.failure.until-now.mono))
 	}
 	return max(pause, firstPause*5)
-}
-
-func (f *Fetcher) failureEnd() int64 {
-	if f.failure == nil {
-		return 0
-	}
-	return f.failure.until
 }

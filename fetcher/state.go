@@ -18,7 +18,6 @@ import (
 //	token      Fingerprint of the token that was stored last
 //	life       for how long it was stored
 //	reason     why it was fetched: "missing", "ahead", "rejected" or "refresh"
-//	quiet      for how long from then on there is no use in refreshing ahead, because the vendor gives the same token
 //	failure    absent, or why the last fetch failed: fingerprint (Info.Fingerprint), class, code, status, message, advice, request,
 //	           attempts (in a row), pause (for how long nobody should ask again)
 //	rejection  absent, or the last one: token (Fingerprint of the rejected one), same (whether the vendor gave the same one again),
@@ -39,7 +38,6 @@ type state struct {
 	Token     string     `php:"token"`
 	Life      int        `php:"life"`
 	Reason    string     `php:"reason"`
-	Quiet     int        `php:"quiet"`
 	Failure   *failed    `php:"failure,omitempty"`
 	Rejection *rejection `php:"rejection,omitempty"`
 }
@@ -70,7 +68,6 @@ func stateOf(item store.Item) state {
 		return state{}
 	}
 	age := max(0, s.TTL-int(item.TTL/time.Second))
-	s.Quiet = max(0, s.Quiet-age)
 	if s.Failure != nil {
 		s.Failure.Pause -= age
 	}

@@ -109,7 +109,7 @@ func TestFetcher_StateIsAnArrayThatPHPReads(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.SameRenewed)
 		v.Refuse(refusal(fetcher.ClassThrottle, 30*time.Second))
 		_, _ = process(t, s, v).Token(t.Context())
-		const want = `a:8:{s:7:"version";i:1;s:3:"ttl";i:86400;s:3:"app";s:0:"";s:5:"token";s:0:"";s:4:"life";i:0;s:6:"reason";s:0:"";s:5:"quiet";i:0;` +
+		const want = `a:7:{s:7:"version";i:1;s:3:"ttl";i:86400;s:3:"app";s:0:"";s:5:"token";s:0:"";s:4:"life";i:0;s:6:"reason";s:0:"";` +
 			`s:7:"failure";a:9:{s:11:"fingerprint";s:11:"credentials";s:5:"class";s:8:"throttle";s:4:"code";s:4:"4711";s:6:"status";i:0;` +
 			`s:7:"message";s:11:"no throttle";s:6:"advice";s:0:"";s:7:"request";s:0:"";s:8:"attempts";i:1;s:5:"pause";i:30;}}`
 		if got, _ := s.Row(fetcher.StateKey(key)); got != want {
