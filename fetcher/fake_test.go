@@ -29,6 +29,7 @@ type table struct {
 	putting error         // of each write of a row
 
 	acquiring func() // is called before the next acquisition, once
+	answered  func() // is called after the next look has its answer and before the process has it, once
 }
 
 type tableRow struct {
@@ -68,7 +69,17 @@ func (s *table) Many(ctx context.Context, keys ...string) (map[string]store.Item
 		return nil, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	meanwhile := s.answered
+	s.answered = nil
+	items := s.many(keys)
+	s.mu.Unlock()
+	if meanwhile != nil {
+		meanwhile()
+	}
+	return items, nil
+}
+
+func (s *table) many(keys []string) map[string]store.Item {
 	s.reads++
 	items := map[string]store.Item{}
 	for _, key := range keys {
@@ -76,7 +87,7 @@ func (s *table) Many(ctx context.Context, keys ...string) (map[string]store.Item
 			items[key] = store.Item{Key: key, Raw: r.raw, Expiration: r.expiration, TTL: time.Duration(r.expiration-s.unix()) * time.Second}
 		}
 	}
-	return items, nil
+	return items
 }
 
 func (s *table) Lock(name string, ttl time.Duration) fetcher.Lock {

@@ -281,6 +281,29 @@ func TestFetcher_RejectOfATokenThatOnlyTheRowKnowsReadsTheRow(t *testing.T) {
 	})
 }
 
+// An answer of the database that was on its way for long does not replace what was learnt meanwhile.
+func TestFetcher_LateLookDoesNotReplaceTheNewerToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.NewOldValid)
+		f := process(t, s, v)
+		wantToken(t, f, numbered(1))
+		s.Put(key, "php-stored-this-first", time.Hour)
+		time.Sleep(20 * time.Second)
+		s.mu.Lock()
+		s.answered = func() {
+			s.Put(key, "php-stored-this-later", 30*time.Minute)
+			time.Sleep(time.Millisecond)
+			if token, err := f.Reject(t.Context(), numbered(1)); err != nil || token != "php-stored-this-later" {
+				t.Errorf("reject: %q, %v", token, err)
+			}
+		}
+		s.mu.Unlock()
+		wantToken(t, f, numbered(1)) // looks behind the caller's back
+		time.Sleep(time.Second)
+		wantAtOnce(t, f, "php-stored-this-later")
+	})
+}
+
 func TestFetcher_WaiterGivesUpOnALockThatIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.SameRenewed)
