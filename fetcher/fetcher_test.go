@@ -41,7 +41,7 @@ func onEachEngine(t *testing.T, test func(t *testing.T, f *fleet)) {
 }
 
 func newFleet(t *testing.T, engine migrations.Engine) *fleet {
-	before := goleak.IgnoreCurrent() // should the server not start
+	before := goleak.IgnoreCurrent()                   // should the server not start
 	t.Cleanup(func() { goleak.VerifyNone(t, before) }) // after all other clean-up
 	f := &fleet{t: t}
 	if engine == migrations.SQLite {

@@ -225,14 +225,15 @@ func TestFetcher_StatusCounts(t *testing.T) {
 		_, _ = f.Token(t.Context())
 		v.Answer(nil)
 		time.Sleep(3 * time.Second)
-		for range 100 {
+		for range 10_001 {
 			wantToken(t, f, numbered(1))
 		}
 		if _, err := f.Reject(t.Context(), numbered(1)); err != nil {
 			t.Fatal(err)
 		}
 		st := f.Status()
-		if st.HandedOut[fetcher.FromMemory] != 99 || st.HandedOut[fetcher.FromSource] != 1 || st.Fetches["ok"] != 2 || st.Fetches["transient"] != 1 ||
+		memory := st.HandedOut[fetcher.FromMemory] // a sample: 10,000 with a standard deviation of 390
+		if memory < 7000 || memory > 13_000 || st.HandedOut[fetcher.FromSource] != 1 || st.Fetches["ok"] != 2 || st.Fetches["transient"] != 1 ||
 			st.Rejections != 1 || st.Token != "toke…" || st.Origin != fetcher.FromSource || st.Remaining <= 6990*time.Second {
 			t.Errorf("status is %+v", st)
 		}
