@@ -136,6 +136,7 @@ func New(appKey, appSecret string, opts ...Option) (*Source, error) {
 			Life:         documentedLife,
 			RefreshAhead: 10 * time.Minute,
 			Renewal:      fetcher.SameRenewed,
+			App:          fetcher.Fingerprint("dingtalk", appKey),
 			Fingerprint:  fetcher.Fingerprint("dingtalk", string(s.api), s.String(), fmt.Sprint(s.fields), appKey, appSecret),
 		},
 		Subject:  "app " + appKey,

@@ -72,6 +72,7 @@ func newToken(token, appID, appSecret string, opts []Option) (*Source, error) {
 			RefreshAhead:    15 * time.Minute,
 			MaxRefreshAhead: 29 * time.Minute, // a minute less than documented, for clocks
 			Renewal:         fetcher.SameRemainder,
+			App:             fetcher.Fingerprint("feishu", token, appID),
 			Fingerprint:     fetcher.Fingerprint("feishu", token, s.String(), appID, appSecret),
 		},
 		Subject:  "app " + appID,

@@ -43,6 +43,10 @@ func ExampleDingTalk() {
 		fmt.Printf("%s %s: %s\n", failure.Class, failure.Code, failure.Advice)
 	}
 
+	// DingTalk is not asked again until somebody has mended that and says so.
+	if _, err := tokens.Refresh(ctx); err != nil {
+		panic(err)
+	}
 	for range 3 {
 		result, err := tokens.Get(ctx)
 		if err != nil {
@@ -55,9 +59,9 @@ func ExampleDingTalk() {
 	}
 	// Output:
 	// config 60020: add this server's public address to the app's IP white list
-	// 32 characters from the source for 1h57m0s
-	// 32 characters from the row for 1h57m0s
-	// 32 characters from the row for 1h57m0s
+	// 32 characters from the memory for 1h57m0s
+	// 32 characters from the memory for 1h57m0s
+	// 32 characters from the memory for 1h57m0s
 	// GET /gettoken dingfakeappkey -> IP not in white list
 	// GET /gettoken dingfakeappkey -> token
 }

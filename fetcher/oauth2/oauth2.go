@@ -117,6 +117,7 @@ func New(tokenURL, clientID, clientSecret string, opts ...Option) (*Source, erro
 			Margin:       30 * time.Second,
 			RefreshAhead: 2 * time.Minute,
 			Renewal:      fetcher.NewOldValid,
+			App:          fetcher.Fingerprint("oauth2", s.String(), clientID),
 			Fingerprint:  fetcher.Fingerprint("oauth2", s.String(), s.form.Encode(), fmt.Sprint(s.inBody), clientID, clientSecret),
 		},
 		Subject:  "client " + clientID,

@@ -99,6 +99,7 @@ func newToken(spec wire.Spec, appID, appSecret string, opts []Option, request fu
 		return nil, err
 	}
 	secret := wire.NewSecret(appSecret)
+	spec.Info.App = fetcher.Fingerprint("wechat", appID)
 	spec.Info.Fingerprint = fetcher.Fingerprint(spec.Info.Name, s.String(), appID, appSecret)
 	spec.Subject = "app " + appID
 	spec.Endpoint = s.Endpoint

@@ -126,6 +126,7 @@ func info(name string, s *settings, credentials ...string) fetcher.Info {
 		RefreshAhead:    4 * time.Minute,
 		MaxRefreshAhead: 5 * time.Minute,
 		Renewal:         fetcher.SameRemainder,
-		Fingerprint:     fetcher.Fingerprint(append([]string{name, s.String()}, credentials...)...),
+		// No App: the apps of an organisation have its id in common and differ by their secrets alone, which change.
+		Fingerprint: fetcher.Fingerprint(append([]string{name, s.String()}, credentials...)...),
 	}
 }

@@ -475,14 +475,15 @@ func (v Vendor) validates(t *testing.T, s Source) {
 }
 
 func (v Vendor) fingerprints(t *testing.T, s Source) {
-	of := func(setup Setup) string {
+	info := func(setup Setup) fetcher.Info {
 		setup.Client, setup.Parent = http.DefaultClient, &parent{}
 		source, err := s.New(setup)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return source.Info().Fingerprint
+		return source.Info()
 	}
+	of := func(setup Setup) string { return info(setup).Fingerprint }
 	base := Setup{URL: "http://a.fake", Key: Key, Secret: Secret}
 	if got := of(base); len(got) != 16 || got != of(base) {
 		t.Errorf("fingerprint is %q, then %q", got, of(base))
@@ -494,6 +495,10 @@ func (v Vendor) fingerprints(t *testing.T, s Source) {
 	for _, changed := range changes {
 		if of(changed) == of(base) {
 			t.Errorf("the same fingerprint with %+v", changed)
+		}
+		app := info(base).App // says which app it is, whatever its secret
+		if sameKey := changed.Key == base.Key && changed.URL == base.URL; app != "" && (info(changed).App == app) != sameKey && changed.URL == base.URL {
+			t.Errorf("app %q with %+v is %q", app, changed, info(changed).App)
 		}
 	}
 }
