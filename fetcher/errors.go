@@ -26,10 +26,25 @@ const (
 	ClassUnknown Class = "unknown"
 )
 
+// A Reason says more exactly than the class what somebody has to see to. Its value is stable and may be used as a label.
+type Reason string
+
+const (
+	// ReasonAddress means that the vendor does not take requests from this server's address: it is not in the app's white list.
+	ReasonAddress Reason = "address"
+	// ReasonPermission means that the app may not do this.
+	ReasonPermission Reason = "permission"
+	// ReasonQuota means that a day's or a month's number of calls is used up, which does not pass in minutes.
+	ReasonQuota Reason = "quota"
+	// ReasonNetwork means that no complete reply of the vendor arrived.
+	ReasonNetwork Reason = "network"
+)
+
 // A SourceError says why a source gave no token. It contains neither secrets nor tokens, whichever field is printed.
 type SourceError struct {
 	Source     string        // which source: its Info.Name
 	Class      Class         // what kind of failure
+	Reason     Reason        // what exactly, "" if the class says all
 	Code       string        // the vendor's code as the vendor writes it, "" if the reply had none
 	Status     int           // the HTTP status, 0 if no reply arrived
 	Message    string        // what happened: the vendor's words on one line and cut to 300 characters, or larder's

@@ -96,9 +96,9 @@ func byCode(code string) (wire.Meaning, bool) {
 	case "404", "InvalidAction.NotFound": // 404 comes with HTTP 200, and from either host
 		return wire.Meaning{Class: fetcher.ClassConfig, Advice: wire.CheckURL}, true
 	case "60020", limit + "IpNotInWhiteList":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: checkIP}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonAddress, Advice: checkIP}, true
 	case "60011", limit + "AccessTokenPermissionDenied":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: needPerm}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonPermission, Advice: needPerm}, true
 
 	case "-1", "systemBusy":
 		return wire.Meaning{Class: fetcher.ClassTransient, Advice: busy, RetryAfter: time.Second}, true
@@ -117,7 +117,7 @@ func byCode(code string) (wire.Meaning, bool) {
 		"90017": // "temporarily disabled", for some minutes: a server, an organisation, its secret, an address
 		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: wire.AskLess, RetryAfter: 5 * time.Minute}, true
 	case "90020", limit + "ApiCountLimitForOrg": // the monthly quota, from which requests for tokens are said to be exempt
-		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: quota, RetryAfter: time.Hour}, true
+		return wire.Meaning{Class: fetcher.ClassThrottle, Reason: fetcher.ReasonQuota, Advice: quota, RetryAfter: time.Hour}, true
 	case codeBlocked:
 		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: blocked, RetryAfter: 5 * time.Minute}, true
 	}

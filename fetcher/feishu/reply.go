@@ -43,7 +43,7 @@ func byCode(code string) (wire.Meaning, bool) {
 	case "99991400", "11232":
 		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: limited, RetryAfter: time.Second}, true
 	case "99991401":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: "add this server's public address to the app's IP white list"}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonAddress, Advice: "add this server's public address to the app's IP white list"}, true
 	}
 	return wire.Meaning{}, false
 }

@@ -45,9 +45,9 @@ func byCode(code string) (wire.Meaning, bool) {
 	case "invalid_grant", "access_denied":
 		return wire.Meaning{Class: fetcher.ClassCredential, Advice: checkPair}, true
 	case "unauthorized_client", "unsupported_grant_type":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: checkGrant}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonPermission, Advice: checkGrant}, true
 	case "invalid_scope":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: checkScope}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonPermission, Advice: checkScope}, true
 	case "invalid_request", "invalid_target":
 		return wire.Meaning{Class: fetcher.ClassConfig, Advice: "check the parameters that the server wants, and the token endpoint's URL"}, true
 	case "slow_down", "too_many_requests":

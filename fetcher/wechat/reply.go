@@ -41,17 +41,17 @@ func byCode(code string) (wire.Meaning, bool) {
 	case "40002", "41002", "41004", "43001", "43002":
 		return wire.Meaning{Class: fetcher.ClassConfig, Advice: wire.CheckWay}, true
 	case "40164":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: checkIP}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonAddress, Advice: checkIP}, true
 	case "48001":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: "the account has no right to this API: it must be verified"}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonPermission, Advice: "the account has no right to this API: it must be verified"}, true
 	case "50004", "50007":
 		return wire.Meaning{Class: fetcher.ClassConfig, Advice: account}, true
 	case "89501", "89503", "89506", "89507":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: confirm}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonAddress, Advice: confirm}, true
 	case "-1":
 		return wire.Meaning{Class: fetcher.ClassTransient, Advice: "WeChat is busy: try again, at most 3 times", RetryAfter: time.Second}, true
 	case "45009":
-		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: daily, RetryAfter: time.Hour}, true
+		return wire.Meaning{Class: fetcher.ClassThrottle, Reason: fetcher.ReasonQuota, Advice: daily, RetryAfter: time.Hour}, true
 	case "45011":
 		return wire.Meaning{Class: fetcher.ClassThrottle, Advice: wire.AskLess, RetryAfter: time.Minute}, true
 	}

@@ -35,7 +35,7 @@ func byCode(code string) (wire.Meaning, bool) {
 	case "41002", "41004", "40035", "43001", "43002":
 		return wire.Meaning{Class: fetcher.ClassConfig, Advice: wire.CheckWay}, true
 	case "60020":
-		return wire.Meaning{Class: fetcher.ClassConfig, Advice: checkIP}, true
+		return wire.Meaning{Class: fetcher.ClassConfig, Reason: fetcher.ReasonAddress, Advice: checkIP}, true
 	case "301002": // "not allow operate another agent with this accesstoken"
 		return wire.Meaning{Class: fetcher.ClassConfig, Advice: "use the token of the app that the request is about"}, true
 	case "-1":

@@ -42,6 +42,7 @@ type Refusal struct{ Code, Message, RequestID string }
 // A Meaning is what a refusal means for the one who asked.
 type Meaning struct {
 	Class      fetcher.Class
+	Reason     fetcher.Reason
 	Advice     string
 	RetryAfter time.Duration
 }
@@ -146,7 +147,7 @@ func (d *Dialect) noObject(reply Reply) *fetcher.SourceError {
 		message = fmt.Sprintf("the reply is no JSON object (content type %.40q)", reply.ContentType)
 	}
 	if m.Class == fetcher.ClassUnknown || m.Class == "" {
-		m = Meaning{fetcher.ClassProtocol, CheckWay, 0}
+		m = Meaning{Class: fetcher.ClassProtocol, Advice: CheckWay}
 	}
 	return Fail(reply, m, message)
 }
@@ -160,15 +161,15 @@ func (d *Dialect) byStatus(status int) Meaning {
 	}
 	switch {
 	case status == http.StatusTooManyRequests:
-		return Meaning{fetcher.ClassThrottle, AskLess, time.Minute}
+		return Meaning{Class: fetcher.ClassThrottle, Advice: AskLess, RetryAfter: time.Minute}
 	case status >= 500:
-		return Meaning{fetcher.ClassTransient, "", 0}
+		return Meaning{Class: fetcher.ClassTransient}
 	case status == http.StatusNotFound:
-		return Meaning{fetcher.ClassConfig, CheckURL, 0}
+		return Meaning{Class: fetcher.ClassConfig, Advice: CheckURL}
 	case status == http.StatusProxyAuthRequired:
-		return Meaning{fetcher.ClassConfig, proxyAuth, 0}
+		return Meaning{Class: fetcher.ClassConfig, Advice: proxyAuth}
 	}
-	return Meaning{fetcher.ClassUnknown, "", 0}
+	return Meaning{Class: fetcher.ClassUnknown}
 }
 
 // Fail returns the error for a reply that means m.
@@ -178,7 +179,7 @@ func Fail(reply Reply, m Meaning, message string) *fetcher.SourceError {
 		retryAfter = max(retryAfter, time.Second) // no vendor's limit is over sooner
 	}
 	return &fetcher.SourceError{
-		Class: m.Class, Status: reply.Status, Message: message, Advice: m.Advice, RetryAfter: retryAfter,
+		Class: m.Class, Reason: m.Reason, Status: reply.Status, Message: message, Advice: m.Advice, RetryAfter: retryAfter,
 		// Feishu's and DingTalk's, which they ask for
 		RequestID: cmp.Or(reply.Header.Get("X-Tt-Logid"), reply.Header.Get("X-Acs-Request-Id"), reply.Header.Get("X-Request-Id")),
 	}

@@ -104,6 +104,7 @@ func Do(client *http.Client, req *http.Request) (Reply, *fetcher.SourceError) {
 func lost(ctx context.Context, err error, after time.Duration) *fetcher.SourceError {
 	failure := &fetcher.SourceError{
 		Class:  fetcher.ClassTransient,
+		Reason: fetcher.ReasonNetwork,
 		Advice: "check that this server reaches the vendor, directly or through the proxy of its environment",
 	}
 	var timeout interface{ Timeout() bool }
