@@ -22,7 +22,7 @@ type app struct {
 	environment
 	started bool // the command line was understood
 	flags   struct {
-		database, prefix, table, lockTable, envFile, configFile, output, logLevel string
+		database, prefix, table, lockTable, envFile, configFile, output, logLevel, listen string
 	}
 	changed func(flag string) bool
 	loaded  *config.Config
@@ -56,6 +56,7 @@ func (a *app) config() (*config.Config, error) {
 		EnvFile:    given("env-file", &a.flags.envFile),
 		ConfigFile: given("config", &a.flags.configFile),
 		LogLevel:   given("log-level", &a.flags.logLevel),
+		Listen:     given("listen", &a.flags.listen),
 	}, a.lookupEnv, a.dir)
 	if err != nil {
 		return nil, usageError{err}
@@ -71,7 +72,7 @@ func (a *app) config() (*config.Config, error) {
 
 // withStore opens the configured store, without connecting yet, and closes it after use. A SQLite file must exist: a command that looks for
 // a key in the wrong folder should not leave a database there.
-func (a *app) withStore(ctx context.Context, use func(context.Context, *store.Store) error) error {
+func (a *app) withStore(ctx context.Context, use func(context.Context, *store.Store) error, opts ...store.Option) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (a *app) withStore(ctx context.Context, use func(context.Context, *store.St
 		return fmt.Errorf("%s (from %s) does not exist: create it with larder migrate, or is this the wrong folder or address?",
 			cfg.Database, cfg.Database.Source)
 	}
-	return a.withStoreAt(ctx, cfg.Database.Value, use)
+	return a.withStoreAt(ctx, cfg.Database.Value, use, opts...)
 }
 
 // missingFile reports whether the database is a SQLite file that does not exist.
@@ -94,13 +95,13 @@ func missingFile(database string) bool {
 }
 
 // withStoreAt is withStore for a variation of the configured address.
-func (a *app) withStoreAt(ctx context.Context, address string, use func(context.Context, *store.Store) error) error {
+func (a *app) withStoreAt(ctx context.Context, address string, use func(context.Context, *store.Store) error, opts ...store.Option) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(address,
-		store.WithPrefix(cfg.Prefix.Value), store.WithTable(cfg.Table.Value), store.WithLockTable(cfg.LockTable.Value))
+	s, err := store.Open(address, append(opts,
+		store.WithPrefix(cfg.Prefix.Value), store.WithTable(cfg.Table.Value), store.WithLockTable(cfg.LockTable.Value))...)
 	if err != nil {
 		return usagef("%s: %w", cfg.Database.Source, err)
 	}

@@ -24,6 +24,9 @@ const (
 // errNo is the answer no, to which there is nothing to add.
 var errNo = errors.New("no")
 
+// errCouldNot means that it could not be done, and that the command has said why.
+var errCouldNot = errors.New("could not be done")
+
 // A noError is the answer no, with what the person may want to know.
 type noError struct{ error }
 
@@ -50,6 +53,8 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		return exitDone
 	case err == errNo:
 		return exitNo
+	case err == errCouldNot:
+		return exitError
 	case errors.As(err, &no), errors.Is(err, store.ErrNotFound):
 		a.sayf("%v", err)
 		return exitNo

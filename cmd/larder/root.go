@@ -48,7 +48,6 @@ that does not allow it).`,
 	flags.StringVar(&a.flags.configFile, "config", "larder.yaml", "larder's own configuration `file`; must exist if given")
 	flags.StringVarP(&a.flags.output, "output", "o", "text", "how to print results: text or json")
 	flags.StringVar(&a.flags.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error")
-	a.changed = func(name string) bool { return flags.Changed(name) }
 
 	root.AddCommand(
 		newMigrateCmd(a),
@@ -98,7 +97,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 func (a *app) markStart(cmd *cobra.Command) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			a.started = true
+			a.started, a.changed = true, cmd.Flags().Changed
 			if err := a.checkOutput(); err != nil {
 				return err
 			}

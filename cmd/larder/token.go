@@ -19,8 +19,8 @@ import (
 func newTokenCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
-		Short: "Get and list the access tokens that are configured",
-		Long: `Get and list the access tokens that are configured.
+		Short: "Get, list and check the access tokens that are configured",
+		Long: `Get, list and check the access tokens that are configured.
 
 CORP_ID and CORP_SECRET (or DINGTALK_APP_KEY and DINGTALK_APP_SECRET) configure dingding_access_token
 by themselves; larder.yaml has room for more. DINGTALK_BASE_URL (base_url in larder.yaml) sends the requests to
@@ -28,7 +28,7 @@ another server, such as a fake one in tests.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newTokenGetCmd(a), newTokenListCmd(a))
+	cmd.AddCommand(newTokenGetCmd(a), newTokenListCmd(a), newTokenRefreshCmd(a), newTokenRejectCmd(a), newTokenCheckCmd(a))
 	return cmd
 }
 
@@ -38,26 +38,17 @@ func newTokenGetCmd(a *app) *cobra.Command {
 		Short: "Print a token: the row's, or a new one if there is none",
 		Long: `Print a token: the row's, or, if there is no live row, a new one, which is stored for everybody.
 However many processes ask at once, one of them fetches it for all. Within ten minutes of its expiry
-(refresh_ahead in larder.yaml) the next one is fetched after the old one was printed, so that a token that
-is asked for every minute, by larder or by cron, never expires under PHP's eyes. A failed fetch is shared, too:
-until its pause is over (a second to an hour, by what was wrong), all processes get its error at once.
+(refresh_ahead in larder.yaml) the token is printed, and then the next one is fetched before the command ends: a token that
+is asked for every minute, by larder or by cron, never expires under PHP's eyes.
 
-A token that the vendor has revoked: larder forget NAME, then larder token get NAME.
+A token that the vendor does not accept any more: larder token reject NAME TOKEN.
 
 With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of the row.`,
 		Example: "  curl \"https://oapi.dingtalk.com/...?access_token=$(larder token get dingding_access_token)\"",
 		Args:    arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, f *fetcher.Fetcher) error {
-				r, err := f.Get(ctx)
-				defer func() { _ = f.Close(ctx) }() // the token is printed first, and then refreshed if it will soon expire
-				if err != nil {
-					return err
-				}
-				if a.json() {
-					return a.printJSON(tokenView{AccessToken: r.Token.Value, ExpiresIn: int64(r.Token.ExpiresIn / time.Second)})
-				}
-				return a.println(r.Token.Value)
+			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, t tokens.Token) error {
+				return a.printToken(t.Get(ctx))
 			})
 		},
 	}
@@ -66,25 +57,103 @@ With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of th
 // A tokenView is a token as -o json prints it.
 type tokenView struct {
 	AccessToken string `json:"access_token"`
-	ExpiresIn   int64  `json:"expires_in"` // seconds
+	ExpiresIn   int64  `json:"expires_in"`      // seconds, of the row; less than 0 if it is stale
+	Stale       bool   `json:"stale,omitempty"` // it has expired, and no new one could be had
 }
 
-func (a *app) withToken(ctx context.Context, name string, use func(context.Context, *fetcher.Fetcher) error) error {
+// printToken prints a token, also one that comes with an error because it is stale.
+func (a *app) printToken(r fetcher.Result, err error) error {
+	stale := errors.Is(err, fetcher.ErrStale)
+	if err != nil && !stale {
+		return err
+	}
+	if stale {
+		a.sayf("the token has expired: %v", err)
+	}
+	if a.json() {
+		return a.printJSON(tokenView{AccessToken: r.Token.Value, ExpiresIn: int64(r.Token.ExpiresIn / time.Second), Stale: stale})
+	}
+	return a.println(r.Token.Value)
+}
+
+func newTokenRefreshCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "refresh NAME",
+		Short: "Fetch a new token now, whatever the row has, and print it",
+		Long: `Fetch a new token now, whatever the row has, store it for everybody, and print it. What was remembered of
+failures and rejections is forgotten. Of some vendors (WeChat's cgi-bin/token) a new token ends the former one.
+
+With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of the row.`,
+		Args: arguments("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, t tokens.Token) error {
+				return a.printToken(t.Refresh(ctx))
+			})
+		},
+	}
+}
+
+func newTokenRejectCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reject NAME TOKEN",
+		Short: "Say that the vendor does not accept TOKEN, and print the one to use instead",
+		Long: `Say that the vendor does not accept TOKEN, and print the one to use instead. If the row has another token by now, that is
+printed and nothing is fetched, so that a report that comes late harms nothing. TOKEN - reads it from standard input, which
+keeps it out of the list of processes.
+
+With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of the row.`,
+		Example: "  larder token get dingding_access_token | larder token reject dingding_access_token -",
+		Args:    arguments("NAME", "TOKEN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rejected, err := a.readAll(cmd.Context(), args[1])
+			if err != nil {
+				return err
+			}
+			if rejected = strings.TrimSpace(rejected); rejected == "" {
+				return usagef("TOKEN is empty: give the token that the vendor did not accept")
+			}
+			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, t tokens.Token) error {
+				if _, err := t.Reject(ctx, rejected); err != nil {
+					return err
+				}
+				return a.printToken(t.Get(ctx))
+			})
+		},
+	}
+}
+
+// tokenGrace is how long a command waits for what its token has left to do, such as fetching the next one. It is more than a fetch takes.
+const tokenGrace = 10 * time.Second
+
+// withToken uses a configured token and lets it finish what it does behind its callers' backs.
+func (a *app) withToken(ctx context.Context, name string, use func(context.Context, tokens.Token) error) error {
+	return a.withTokens(ctx, func(ctx context.Context, _ *store.Store, set tokens.Set) error {
+		t, ok := set.Get(name)
+		if !ok {
+			return usageError{unknownToken(a.loaded, name)}
+		}
+		return use(ctx, t)
+	})
+}
+
+func (a *app) withTokens(ctx context.Context, use func(context.Context, *store.Store, tokens.Set) error, opts ...store.Option) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
-	t, ok := cfg.Token(name)
-	if !ok {
-		return usageError{unknownToken(cfg, name)}
-	}
 	return a.withStore(ctx, func(ctx context.Context, s *store.Store) error {
-		f, err := tokens.NewFetcher(s, t)
+		set, err := tokens.New(s, cfg.Tokens, fetcher.WithLogger(a.logger()))
 		if err != nil {
 			return usageError{err}
 		}
-		return use(ctx, f)
-	})
+		err = use(ctx, s, set)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenGrace)
+		defer cancel()
+		if closeErr := set.Close(closing); err == nil {
+			err = closeErr
+		}
+		return err
+	}, opts...)
 }
 
 func unknownToken(cfg *config.Config, name string) error {

@@ -95,7 +95,7 @@ const (
 // A Token says how to keep one row filled from a vendor.
 type Token struct {
 	Key    string // the key, without prefix, that PHP reads
-	Source string // the vendor: dingtalk
+	Source string // the vendor, as larder.yaml has it: dingtalk, wecom, ...
 
 	AppKey    string
 	AppSecret Secret
@@ -111,6 +111,15 @@ type Token struct {
 
 	// Margin is how much sooner than the vendor's expiry the row expires. Defaults to nil, the source's own.
 	Margin *time.Duration
+
+	// Timeout bounds one request to the vendor. Defaults to nil, the fetcher's own.
+	Timeout *time.Duration
+
+	// Stale is how long after its expiry a token is still handed out, marked, when no new one can be had. Defaults to nil, not at all.
+	Stale *time.Duration
+
+	// Shape is what the row holds: string, or array, as some PHP SDKs read it. Defaults to string.
+	Shape string
 
 	// Options are what this source alone takes, by their names in larder.yaml. Any of them may be a secret.
 	// Defaults to an empty map.

@@ -117,7 +117,7 @@ func TestLoad_ReportsAllErrorsByTheirLines(t *testing.T) {
 			".env": "DB_CONNECTION=pgsql\nAPP_NAME=Приложение\nDB_CACHE_TABLE=",
 			"larder.yaml": `tokens:
   a: {source: dingtalk, app_key: x, app_secret: "${NONE}", apy: v1.0, margin: soon}
-  b: {source: wecom}
+  b: {source: pigeon}
 lock_table: a b
 log_level: loud
 tokens: {}
@@ -128,7 +128,7 @@ tokens: {}
 		"larder.yaml:2: a: unknown key \"apy\"",
 		"larder.yaml:2: app_secret: the variable NONE is not set",
 		"larder.yaml:2: margin: \"soon\" is not a duration",
-		"larder.yaml:3: source: \"wecom\" is not available",
+		"larder.yaml:3: source: unknown source \"pigeon\"",
 		"larder.yaml:4: lock_table:",
 		"larder.yaml:5: log_level:",
 		"larder.yaml:6: the file: duplicate key \"tokens\", which line 1 sets",

@@ -11,27 +11,46 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A source says which vendor's settings a token may have in larder.yaml, beside those of every token: source, base_url,
-// refresh_ahead and margin.
+// A source says which vendor's settings a token may have in larder.yaml, beside those of every token: see commonKeys.
 type source struct {
 	required []string
 	optional []string
 	apis     []string      // the values of api, the default first; nil if there is no such setting
 	life     time.Duration // how long the vendor's tokens live; 0 if that differs
+	parents  []string      // of a ticket: the sources of the token that it needs, which the setting token names
 }
+
+// credentials are the settings of a source that is asked with an app's key and secret. Vendors have names of their own for them: corpid
+// and corpsecret, appid and secret, app_id and app_secret, client_id and client_secret.
+var credentials = []string{"app_key", "app_secret"}
 
 // sources are the ones of this version, by name.
 var sources = map[string]source{
-	"dingtalk": {required: []string{"app_key", "app_secret"}, apis: []string{"gettoken", "gettoken_app", "v1.0"}, life: 2 * time.Hour},
+	"dingtalk":      {required: credentials, optional: []string{"old_app_secret", "corp_id"}, apis: []string{"gettoken", "gettoken_app", "v1.0"}, life: 2 * time.Hour},
+	"wecom":         {required: credentials, optional: []string{"old_app_secret"}, life: 2 * time.Hour},
+	"wechat":        {required: credentials, optional: []string{"old_app_secret"}, life: 2 * time.Hour},
+	"wechat_stable": {required: credentials, optional: []string{"old_app_secret"}, life: 2 * time.Hour},
+	"feishu":        {required: credentials, optional: []string{"old_app_secret"}, apis: []string{"tenant", "app"}, life: 2 * time.Hour},
+	"oauth2":        {required: append([]string{"token_url"}, credentials...), optional: []string{"old_app_secret", "scope", "auth", "life"}},
+
+	"dingtalk_ticket": {required: []string{"token"}, apis: []string{"get_jsapi_ticket", "v1.0"}, life: 2 * time.Hour, parents: []string{"dingtalk"}},
+	"wecom_ticket":    {required: []string{"token"}, apis: []string{"jsapi", "agent_config"}, life: 2 * time.Hour, parents: []string{"wecom"}},
+	"wechat_ticket":   {required: []string{"token"}, apis: []string{"jsapi", "wx_card"}, life: 2 * time.Hour, parents: []string{"wechat", "wechat_stable"}},
 }
 
-// plannedSources are names that the documentation knows; those that sources lacks get an error of their own.
-var plannedSources = []string{"dingtalk", "wecom", "wechat", "wechat_stable", "feishu", "oauth2"}
+var commonKeys = []string{"source", "base_url", "refresh_ahead", "margin", "timeout", "stale", "shape"}
 
-var commonKeys = []string{"source", "base_url", "refresh_ahead", "margin"}
+// shapes are the values of shape, the default first.
+var shapes = []string{"string", "array"}
+
+// authStyles are the values of auth, the default first.
+var authStyles = []string{"basic", "body"}
 
 func (s source) keys() []string {
 	keys := slices.Concat(commonKeys, s.required, s.optional)
+	if slices.Contains(s.required, "token_url") { // which is the whole address
+		keys = slices.DeleteFunc(keys, func(key string) bool { return key == "base_url" })
+	}
 	if s.apis != nil {
 		keys = append(keys, "api")
 	}
@@ -96,18 +115,16 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 		AppKey: fields["app_key"].text, AppSecret: Secret(fields["app_secret"].text), Options: map[string]Secret{},
 	}
 	for _, name := range slices.Concat(src.required, src.optional) {
-		if fd, ok := fields[name]; ok && name != "app_key" && name != "app_secret" {
+		if fd, ok := fields[name]; ok && !slices.Contains(credentials, name) {
 			t.Options[name] = Secret(fd.text)
 		}
 	}
-	if src.apis != nil {
-		t.API = src.apis[0]
+	t.Shape = f.oneOf("shape", fields["shape"], shapes)
+	if slices.Contains(src.optional, "auth") {
+		t.Options["auth"] = Secret(f.oneOf("auth", fields["auth"], authStyles))
 	}
-	if fd := fields["api"]; fd.ok {
-		t.API = fd.text
-		if !slices.Contains(src.apis, fd.text) {
-			f.failf(fd.value, "api: unknown api %s%s", quote(deref(fd.value).Value), suggest(deref(fd.value).Value, src.apis))
-		}
+	if src.apis != nil {
+		t.API = f.oneOf("api", fields["api"], src.apis)
 	}
 	if fd := fields["base_url"]; fd.ok {
 		base, msg := checkBaseURL(fd.text)
@@ -116,6 +133,19 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 		}
 		t.BaseURL = base
 	}
+	if fd := fields["token_url"]; fd.ok {
+		if _, msg := checkBaseURL(fd.text); msg != "" {
+			f.failf(fd.value, "token_url: %s", msg)
+		}
+	}
+	if life := f.duration("life", fields["life"], 0); life != nil && *life <= 0 {
+		f.failf(fields["life"].value, "life: want more than 0")
+	}
+	t.Timeout = f.duration("timeout", fields["timeout"], maxTimeout)
+	if t.Timeout != nil && *t.Timeout == 0 {
+		f.failf(fields["timeout"].value, "timeout: want more than 0")
+	}
+	t.Stale = f.duration("stale", fields["stale"], 0)
 	t.RefreshAhead = f.duration("refresh_ahead", fields["refresh_ahead"], src.life)
 	t.Margin = f.duration("margin", fields["margin"], src.life)
 	if t.RefreshAhead != nil && t.Margin != nil && src.life > 0 && *t.RefreshAhead+*t.Margin >= src.life {
@@ -124,6 +154,21 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 	if len(f.problems) == before {
 		f.tokens = append(f.tokens, t)
 	}
+}
+
+// maxTimeout is more than any vendor needs to answer, and less than what a person waits for.
+const maxTimeout = time.Minute
+
+// oneOf returns the value of a field that must be one of known, of which the first is the default.
+func (f *file) oneOf(name string, fd field, known []string) string {
+	switch {
+	case !fd.ok:
+		return known[0]
+	case !slices.Contains(known, fd.text):
+		written := deref(fd.value).Value
+		f.failf(fd.value, "%s: unknown %s %s%s", name, name, quote(written), suggest(written, known))
+	}
+	return fd.text
 }
 
 // tokenSource returns the source that a token names, or reports why there is none.
@@ -137,11 +182,7 @@ func (f *file) tokenSource(key string, keyNode *yaml.Node, fd field) (source, bo
 		return source{}, false
 	}
 	src, ok := sources[name]
-	switch {
-	case ok:
-	case slices.Contains(plannedSources, name):
-		f.failf(fd.value, "source: %q is not available in this version, which has %s", name, strings.Join(available(), ", "))
-	default:
+	if !ok {
 		written := deref(fd.value).Value
 		f.failf(fd.value, "source: unknown source %s%s", quote(written), suggest(written, available()))
 	}
@@ -183,7 +224,7 @@ const (
 )
 
 // tokens are those of larder.yaml and, unless that has its key, the one of the environment. DINGTALK_BASE_URL is the address of every
-// dingtalk token that has none of its own.
+// dingtalk token and ticket that has none of its own.
 func (l *loader) tokens() []Token {
 	var tokens []Token
 	taken := false
@@ -201,18 +242,38 @@ func (l *loader) tokens() []Token {
 			l.failf("%s: %s", v.at(), msg)
 		}
 		for i, t := range tokens {
-			if t.Source == "dingtalk" && t.BaseURL == "" {
+			if strings.HasPrefix(t.Source, "dingtalk") && t.BaseURL == "" {
 				tokens[i].BaseURL = base
 			}
 		}
 	}
 	slices.SortFunc(tokens, func(a, b Token) int { return cmp.Compare(a.Key, b.Key) })
+	l.checkParents(tokens)
 	for _, t := range tokens {
 		if inTheClear(t.BaseURL) {
 			l.noticef("token %s: its secret is sent unencrypted to %s; use https outside of tests", quote(t.Key), t.BaseURL)
 		}
 	}
 	return tokens
+}
+
+// checkParents reports the tickets whose token is not configured or is another vendor's. A token cannot be its own parent, since no ticket's
+// source is among the parents'.
+func (l *loader) checkParents(tokens []Token) {
+	for _, t := range tokens {
+		parents := sources[t.Source].parents
+		if parents == nil {
+			continue
+		}
+		name := t.Options["token"].Reveal()
+		i := slices.IndexFunc(tokens, func(o Token) bool { return o.Key == name })
+		switch {
+		case i < 0:
+			l.failf("%s: %s: token: no token %s is configured, and a ticket is asked for with one", t.At, t.Key, quote(name))
+		case !slices.Contains(parents, tokens[i].Source):
+			l.failf("%s: %s: token: the source of %s is %s; this ticket needs a token of %s", t.At, t.Key, quote(name), tokens[i].Source, strings.Join(parents, " or "))
+		}
+	}
 }
 
 // environmentToken is configured by DINGTALK_APP_KEY and DINGTALK_APP_SECRET, or else by CORP_ID and CORP_SECRET. The former win,
@@ -250,7 +311,7 @@ func (l *loader) pair(key, secret string) (t Token, err error, set bool) {
 		return Token{}, incomplete(s, key), false
 	}
 	return Token{
-		Key: environmentKey, Source: environmentSource, API: sources[environmentSource].apis[0],
+		Key: environmentKey, Source: environmentSource, API: sources[environmentSource].apis[0], Shape: shapes[0],
 		AppKey: k.value, AppSecret: Secret(s.value), Options: map[string]Secret{}, At: together([]variable{k, s}),
 	}, nil, true
 }

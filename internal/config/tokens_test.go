@@ -30,9 +30,9 @@ func TestLoad_TokensOfTheFile(t *testing.T) {
 	want := []Token{
 		{
 			Key: "dingding_access_token", Source: "dingtalk", AppKey: "ding1", AppSecret: secret + "2", API: "v1.0", BaseURL: "https://proxy.example.com/dingtalk",
-			RefreshAhead: ptr(10 * time.Minute), Margin: ptr(200 * time.Second), Options: map[string]Secret{}, At: "larder.yaml:6",
+			RefreshAhead: ptr(10 * time.Minute), Margin: ptr(200 * time.Second), Shape: "string", Options: map[string]Secret{}, At: "larder.yaml:6",
 		},
-		{Key: "zzz", Source: "dingtalk", AppKey: "12345", AppSecret: secret, API: "gettoken", Options: map[string]Secret{}, At: "larder.yaml:2"},
+		{Key: "zzz", Source: "dingtalk", AppKey: "12345", AppSecret: secret, API: "gettoken", Shape: "string", Options: map[string]Secret{}, At: "larder.yaml:2"},
 	}
 	if !reflect.DeepEqual(c.Tokens, want) {
 		t.Errorf("got  %+v\nwant %+v", c.Tokens, want)
@@ -134,7 +134,17 @@ func TestLoad_TokenErrors(t *testing.T) {
 		{"no source", "tokens:\n  a: {app_key: x}", []string{"larder.yaml:2: a: source is missing; write source: dingtalk"}},
 		{"unknown source", "tokens:\n  a:\n    source: dingtlak", []string{`larder.yaml:3: source: unknown source "dingtlak" (did you mean "dingtalk"?)`}},
 		{"secret as a source", "tokens:\n  a:\n    source: ${SECRET}", []string{`larder.yaml:3: source: unknown source "${SECRET}"`}},
-		{"a later version's source", "tokens:\n  a:\n    source: wechat_stable", []string{`larder.yaml:3: source: "wechat_stable" is not available in this version, which has dingtalk`}},
+		{"a ticket of no token", "tokens:\n  a: {source: wechat_ticket, token: b}", []string{`larder.yaml:2: a: token: no token "b" is configured`}},
+		{"a ticket of another vendor's token", "tokens:\n  a: {source: wechat_ticket, token: b}\n  b: {source: dingtalk, app_key: x, app_secret: S3cr3t}", []string{
+			`larder.yaml:2: a: token: the source of "b" is dingtalk; this ticket needs a token of wechat or wechat_stable`,
+		}},
+		{"a ticket of itself", "tokens:\n  a: {source: wechat_ticket, token: a}", []string{`larder.yaml:2: a: token: the source of "a" is wechat_ticket`}},
+		{"a ticket of nothing", "tokens:\n  a: {source: wecom_ticket}", []string{"larder.yaml:2: a: token is missing"}},
+		{"another source's setting", "tokens:\n  a: {source: wecom, app_key: x, app_secret: S3cr3t, token_url: 'https://h'}", []string{`larder.yaml:2: a: unknown key "token_url"`}},
+		{"no token_url", "tokens:\n  a: {source: oauth2, app_key: x, app_secret: S3cr3t, auth: header}", []string{"larder.yaml:2: a: token_url is missing", `larder.yaml:2: auth: unknown auth "header"`}},
+		{"token_url of nothing", "tokens:\n  a: {source: oauth2, app_key: x, app_secret: S3cr3t, token_url: host, life: 0s}", []string{
+			"larder.yaml:2: life: want more than 0", "larder.yaml:2: token_url: this is not an address",
+		}},
 		{"nothing but the source", "tokens:\n\n  a: {source: dingtalk}", []string{
 			"larder.yaml:3: a: app_key is missing; write app_key: ${NAME}, with NAME in the environment or in .env", "larder.yaml:3: a: app_secret is missing",
 		}},
@@ -161,6 +171,10 @@ func TestLoad_TokenErrors(t *testing.T) {
 		{"margin: 2h", "larder.yaml:5: margin: 2h0m0s is as long as the token lives (2h0m0s) or longer"},
 		{"refresh_ahead: 3h", "larder.yaml:5: refresh_ahead: 3h0m0s is as long as the token lives"},
 		{"refresh_ahead: 1h\n    margin: 1h", "larder.yaml:5: refresh_ahead: with a margin of 1h0m0s this is as long as the token lives"},
+		{"timeout: 0s", "larder.yaml:5: timeout: want more than 0"},
+		{"timeout: 2m", "larder.yaml:5: timeout: 2m0s is"},
+		{"stale: soon", `larder.yaml:5: stale: "soon" is not a duration`},
+		{"shape: object", `larder.yaml:5: shape: unknown shape "object"`},
 		{"base_url: host", "larder.yaml:5: base_url: this is not an address; want https://host"},
 		{"base_url: https://u:S3cr3t@host", "larder.yaml:5: base_url: the address must not contain a user or a password"},
 		{"base_url: https://host/#x", "larder.yaml:5: base_url: the address must end before ? and #"},
@@ -180,14 +194,44 @@ func TestLoad_BrokenTokenOfTheFileKeepsItsKey(t *testing.T) {
 	}.wantErrors(t, "unknown source")
 }
 
-func TestLoad_SourcesOfLaterVersionsHaveOptions(t *testing.T) {
-	sources["oauth2"] = source{required: []string{"app_key", "app_secret", "token_url"}, optional: []string{"scope"}}
-	defer delete(sources, "oauth2")
+func TestLoad_OAuth2HasOptionsOfItsOwn(t *testing.T) {
 	base := "tokens:\n  a:\n    source: oauth2\n    app_key: x\n    app_secret: y\n    margin: 3h\n"
 	c, _ := setup{files: map[string]string{"larder.yaml": base + "    token_url: https://x\n"}}.must(t)
 	got, _ := c.Token("a")
-	if want := (map[string]Secret{"token_url": "https://x"}); !reflect.DeepEqual(got.Options, want) || got.API != "" {
+	if want := (map[string]Secret{"auth": "basic", "token_url": "https://x"}); !reflect.DeepEqual(got.Options, want) || got.API != "" {
 		t.Errorf("got %+v", got)
 	}
 	setup{files: map[string]string{"larder.yaml": base}}.wantErrors(t, "larder.yaml:2: a: token_url is missing")
+}
+
+func TestLoad_TokensOfEveryVendor(t *testing.T) {
+	c, _ := setup{
+		env: map[string]string{"SECRET": secret},
+		files: map[string]string{"larder.yaml": `database: sqlite:x
+tokens:
+  ding: {source: dingtalk, app_key: k, app_secret: "${SECRET}", old_app_secret: "${SECRET}0", corp_id: c, timeout: 3s, stale: 5m, shape: array}
+  ding_ticket: {source: dingtalk_ticket, token: ding}
+  wecom: {source: wecom, app_key: k, app_secret: "${SECRET}"}
+  wecom_agent: {source: wecom_ticket, token: wecom, api: agent_config}
+  wechat: {source: wechat_stable, app_key: k, app_secret: "${SECRET}"}
+  wechat_ticket: {source: wechat_ticket, token: wechat}
+  lark: {source: feishu, app_key: k, app_secret: "${SECRET}", api: app, base_url: "https://open.larksuite.com"}
+  oauth: {source: oauth2, token_url: "https://id.example.com/token", app_key: k, app_secret: "${SECRET}", scope: "a b", auth: body, life: 1h}
+`},
+	}.must(t)
+	if len(c.Tokens) != 8 {
+		t.Fatalf("got %d tokens, want 8", len(c.Tokens))
+	}
+	ding, _ := c.Token("ding")
+	if ding.Shape != "array" || *ding.Timeout != 3*time.Second || *ding.Stale != 5*time.Minute || ding.Options["old_app_secret"] != secret+"0" || ding.Options["corp_id"] != "c" {
+		t.Errorf("ding is %+v", ding)
+	}
+	oauth, _ := c.Token("oauth")
+	if oauth.Options["auth"] != "body" || oauth.Options["scope"] != "a b" || oauth.Options["life"] != "1h" || oauth.Options["token_url"] != "https://id.example.com/token" {
+		t.Errorf("oauth is %+v", oauth)
+	}
+	agent, _ := c.Token("wecom_agent")
+	if agent.API != "agent_config" || agent.Options["token"] != "wecom" || agent.AppKey != "" {
+		t.Errorf("wecom_agent is %+v", agent)
+	}
 }

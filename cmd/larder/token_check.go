@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/internal/tokens"
+)
+
+func newTokenCheckCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check NAME",
+		Short: "Ask the vendor for a token once, store nothing, and say what is wrong",
+		Long: `Ask the vendor for a token once, store nothing, and say in plain words what is wrong, if anything is: the credentials,
+the white list of addresses, a permission, the quota, too many requests, the network.
+
+Exit status: 0 the vendor gave a token; 1 it refused; 3 it could not be asked, or is busy. Of WeChat's cgi-bin/token nothing is asked,
+because a new token would end the one in use.
+
+With -o json: {"name","source","ok","trouble","code","status","message","advice","expires_in"}; trouble is credential,
+address, permission, quota, throttle, network, outage, config, protocol or unknown.`,
+		Args: arguments("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withToken(cmd.Context(), args[0], a.checkToken)
+		},
+	}
+}
+
+// A checkView is the outcome of a check, as -o json prints it.
+type checkView struct {
+	Name      string `json:"name"`
+	Source    string `json:"source"`
+	OK        bool   `json:"ok"`
+	Trouble   string `json:"trouble,omitempty"`
+	Code      string `json:"code,omitempty"`    // the vendor's
+	Status    int    `json:"status,omitempty"`  // HTTP
+	Message   string `json:"message,omitempty"` // the vendor's words, or larder's
+	Advice    string `json:"advice,omitempty"`
+	ExpiresIn int64  `json:"expires_in,omitempty"` // seconds, by the vendor
+}
+
+func (a *app) checkToken(ctx context.Context, t tokens.Token) error {
+	token, err := t.Check(ctx)
+	var refusal *fetcher.SourceError
+	if err != nil && !errors.As(err, &refusal) {
+		return err
+	}
+	v := checkView{Name: t.Config.Key, Source: t.Config.Source, OK: err == nil, ExpiresIn: int64(token.ExpiresIn / time.Second)}
+	if refusal != nil {
+		v.Trouble, v.Code, v.Status, v.Message, v.Advice = trouble(refusal), refusal.Code, refusal.Status, refusal.Message, refusal.Advice
+	}
+	if err := a.printCheck(v); err != nil {
+		return err
+	}
+	switch {
+	case refusal == nil:
+		return nil
+	case refusal.Retryable():
+		return errCouldNot
+	}
+	return errNo
+}
+
+// trouble is what somebody has to see to: the reason, or else what the class says.
+func trouble(e *fetcher.SourceError) string {
+	switch {
+	case e.Reason != "":
+		return string(e.Reason)
+	case e.Class == fetcher.ClassTransient:
+		return "outage"
+	}
+	return string(e.Class)
+}
+
+// plainly says what each trouble is.
+var plainly = map[string]string{
+	"credential": "The app key or the secret is wrong.",
+	"address":    "The vendor does not take requests from this server's address: it is not in the app's white list.",
+	"permission": "The app does not have the permission for this.",
+	"quota":      "The number of calls that the vendor allows is used up.",
+	"throttle":   "The vendor was asked too often. This passes by itself.",
+	"network":    "The vendor could not be reached.",
+	"outage":     "The vendor is busy or broken. This passes by itself.",
+	"config":     "The vendor does not take the request as it is: something in the settings is wrong.",
+	"protocol":   "What came back is not what the vendor documents: something else may have answered.",
+	"unknown":    "The vendor refused, with a code that larder does not know.",
+}
+
+func (a *app) printCheck(v checkView) error {
+	if a.json() {
+		return a.printJSON(v)
+	}
+	if v.OK {
+		return a.println(fmt.Sprintf("%s: all is well. %s gave a token that lives for %v.", v.Name, v.Source, time.Duration(v.ExpiresIn)*time.Second))
+	}
+	text := fmt.Sprintf("%s: %s\n  %s: %s", v.Name, plainly[v.Trouble], v.Source, v.Message)
+	if v.Code != "" {
+		text += fmt.Sprintf(" (code %s, HTTP %d)", v.Code, v.Status)
+	}
+	if v.Advice != "" {
+		text += "\n  To do: " + v.Advice + "."
+	}
+	return a.println(text)
+}

@@ -1,0 +1,126 @@
+package tokens
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/fetcher/fetchertest"
+	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/testdb"
+	"github.com/larder-cache/larder/migrations"
+	"github.com/larder-cache/larder/store"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+func openStore(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.Open("sqlite:" + testdb.SQLite(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	m, err := migrations.New(s.DB().DB, migrations.SQLite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Every vendor's token and ticket, from the settings to the row, of which the tickets come first in the configuration's order.
+func TestNew_FetchesEveryVendorsTokensAndTickets(t *testing.T) {
+	for _, tt := range []struct {
+		fake   *fetchertest.Fake
+		tokens []config.Token
+	}{
+		{fake: fetchertest.NewDingTalk(), tokens: []config.Token{
+			{Key: "a_ticket", Source: "dingtalk_ticket", API: "get_jsapi_ticket", Options: map[string]config.Secret{"token": "z"}},
+			{Key: "b_ticket", Source: "dingtalk_ticket", API: "v1.0", Options: map[string]config.Secret{"token": "z"}},
+			{Key: "y", Source: "dingtalk", API: "v1.0", Options: map[string]config.Secret{"corp_id": "corp"}},
+			{Key: "z", Source: "dingtalk", API: "gettoken_app"},
+		}},
+		{fake: fetchertest.NewWeCom(), tokens: []config.Token{
+			{Key: "a_ticket", Source: "wecom_ticket", API: "jsapi", Options: map[string]config.Secret{"token": "z"}},
+			{Key: "b_ticket", Source: "wecom_ticket", API: "agent_config", Options: map[string]config.Secret{"token": "z"}},
+			{Key: "z", Source: "wecom"},
+		}},
+		{fake: fetchertest.NewWeChat(), tokens: []config.Token{
+			{Key: "a_ticket", Source: "wechat_ticket", API: "wx_card", Options: map[string]config.Secret{"token": "z"}},
+			{Key: "y", Source: "wechat"},
+			{Key: "z", Source: "wechat_stable"},
+		}},
+		{fake: fetchertest.NewFeishu(), tokens: []config.Token{
+			{Key: "y", Source: "feishu", API: "app"},
+			{Key: "z", Source: "feishu", API: "tenant", Shape: "array"},
+		}},
+		{fake: fetchertest.NewOAuth2(), tokens: []config.Token{
+			{Key: "y", Source: "oauth2", Options: map[string]config.Secret{"auth": "body", "scope": "a b", "life": "1h"}},
+			{Key: "z", Source: "oauth2", Options: map[string]config.Secret{"auth": "basic"}},
+		}},
+	} {
+		t.Run(tt.tokens[len(tt.tokens)-1].Source, func(t *testing.T) {
+			t.Cleanup(tt.fake.Close)
+			for i := range tt.tokens {
+				c := &tt.tokens[i]
+				c.At = "larder.yaml:1"
+				if !strings.HasSuffix(c.Source, "_ticket") {
+					c.AppKey, c.AppSecret = tt.fake.AppKey, config.Secret(tt.fake.AppSecret)
+				}
+				if c.BaseURL = tt.fake.URL; c.Source == "oauth2" {
+					c.BaseURL, c.Options["token_url"] = "", config.Secret(tt.fake.URL+"/token")
+				}
+			}
+			s := openStore(t)
+			set, err := New(s, tt.tokens)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = set.Close(t.Context()) })
+			for _, c := range tt.tokens {
+				token, ok := set.Get(c.Key)
+				if !ok {
+					t.Fatalf("no token %s", c.Key)
+				}
+				value, err := token.Token(t.Context())
+				if err != nil {
+					t.Errorf("%s (%s %s): %v", c.Key, c.Source, c.API, err)
+					continue
+				}
+				item, err := s.Item(t.Context(), c.Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, ok := fetcher.TokenOf(item); !ok || got.Value != value || strings.HasPrefix(string(item.Raw), "a:") != (c.Shape == "array") {
+					t.Errorf("%s: the row is %q", c.Key, item.Raw)
+				}
+			}
+		})
+	}
+}
+
+func TestNew_RotatesSecrets(t *testing.T) {
+	fake := fetchertest.NewDingTalk()
+	t.Cleanup(fake.Close)
+	set, err := New(openStore(t), []config.Token{{
+		Key: "t", Source: "dingtalk", API: "gettoken", BaseURL: fake.URL, AppKey: fake.AppKey, AppSecret: "the-next-secret",
+		Options: map[string]config.Secret{"old_app_secret": config.Secret(fake.AppSecret)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = set.Close(t.Context()) })
+	if _, err := set[0].Token(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNew_SaysWhichTokenCannotBe(t *testing.T) {
+	_, err := New(openStore(t), []config.Token{{Key: "t", Source: "dingtalk", At: "larder.yaml:3"}})
+	if err == nil || !strings.Contains(err.Error(), `token "t" (larder.yaml:3)`) {
+		t.Errorf("error is %v", err)
+	}
+}
