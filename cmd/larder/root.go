@@ -53,7 +53,7 @@ that does not allow it).`,
 		newMigrateCmd(a),
 		newGetCmd(a), newPutCmd(a), newAddCmd(a), newHasCmd(a), newPullCmd(a), newTouchCmd(a), newForgetCmd(a),
 		newIncrementCmd(a), newDecrementCmd(a), newListCmd(a),
-		newTokenCmd(a),
+		newTokenCmd(a), newServeCmd(a),
 		newDemoCmd(a), newVersionCmd(a),
 	)
 	a.markStart(root)

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/internal/api"
+	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/metrics"
+	"github.com/larder-cache/larder/internal/tokens"
+	"github.com/larder-cache/larder/store"
+)
+
+func newServeCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Keep every configured token fresh, and serve tokens and metrics by HTTP",
+		Long: `Keep every configured token fresh until stopped, delete expired rows now and then, and serve by HTTP:
+
+  GET  /v1/tokens                 the tokens and their state
+  GET  /v1/tokens/NAME            {"access_token","expires_in"}
+  POST /v1/tokens/NAME/reject     {"access_token":"the rejected one"}, answers the new one
+  GET  /healthz, /readyz          alive; the database answers and every token can be used (?fresh=300: for as many seconds)
+  GET  /metrics                   for Prometheus
+
+Requests carry "Authorization: Bearer KEY": LARDER_API_KEY, or the api_keys of larder.yaml, which have roles. On a
+loopback address it may run without a key. Any number of servers may run it; one of them fetches at a time.
+
+SIGINT and SIGTERM stop it when the requests under way are answered and a fetch under way is stored; a second one
+stops it at once.`,
+		Example: "  larder serve\n  curl http://127.0.0.1:8420/v1/tokens/dingding_access_token",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
+	}
+	cmd.Flags().StringVar(&a.flags.listen, "listen", "127.0.0.1:8420", "the `address` to listen on")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	keys := apiKeys(cfg)
+	listener, err := api.Listen(ctx, cfg.Listen.Value, keys)
+	if err != nil {
+		return usagef("%s: %w", cfg.Listen.Source, err)
+	}
+	defer func() { _ = listener.Close() }() // Serve has closed it, unless something failed before
+
+	m := metrics.NewService(buildVersion())
+	return a.withTokens(ctx, func(ctx context.Context, s *store.Store, set tokens.Set) error {
+		fetchers := map[string]api.Fetcher{}
+		for _, t := range set {
+			fetchers[t.Config.Key] = t.Fetcher
+		}
+		m.Tokens(set.Fetchers()...)
+		handler := api.Handler(api.Config{
+			Tokens: fetchers, Keys: keys, Ping: s.DB().PingContext, Metrics: m.Handler(), Logger: a.logger(),
+		})
+		a.sayf("listening on http://%s; tokens: %s", listener.Addr(), names(cfg))
+
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return api.Serve(ctx, listener, m.Instrument(handler)) })
+		group.Go(func() error { return fetcher.RunAll(ctx, set.Fetchers()...) })
+		group.Go(func() error { pruneNowAndThen(ctx, s, a.logger()); return nil })
+		err := group.Wait()
+		a.sayf("stopped")
+		return err
+	}, store.WithRecorder(m.Store))
+}
+
+func apiKeys(cfg *config.Config) []api.Key {
+	var keys []api.Key
+	for _, k := range cfg.APIKeys {
+		key := api.Key{Secret: k.Key.Reveal()}
+		for _, role := range k.Roles {
+			key.Roles = append(key.Roles, api.Role(role))
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func names(cfg *config.Config) string {
+	if len(cfg.Tokens) == 0 {
+		return "none are configured"
+	}
+	var names []string
+	for _, t := range cfg.Tokens {
+		names = append(names, printable(t.Key))
+	}
+	return strings.Join(names, ", ")
+}
+
+// pruneEvery is how often expired rows are deleted: often enough that there are few, so that a prune is short.
+const pruneEvery = 10 * time.Minute
+
+// pruneNowAndThen deletes expired rows until ctx ends. Servers that were started together do not come at once.
+func pruneNowAndThen(ctx context.Context, s *store.Store, log *slog.Logger) {
+	for {
+		select {
+		case <-time.After(pruneEvery/2 + rand.N(pruneEvery)):
+		case <-ctx.Done():
+			return
+		}
+		result, err := s.Prune(ctx, store.PruneOptions{})
+		switch {
+		case errors.Is(err, store.ErrPruning), ctx.Err() != nil: // another server is at it; or it is time to stop
+		case err != nil:
+			log.WarnContext(ctx, "prune failed", "error", err.Error())
+		default:
+			log.InfoContext(ctx, "pruned", "expired", result.Expired, "expired_locks", result.ExpiredLocks)
+		}
+	}
+}

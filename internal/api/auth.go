@@ -1,0 +1,75 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// A Role says what a key is good for.
+type Role string
+
+// The roles. RoleAdmin includes all others, RoleWrite includes RoleRead.
+const (
+	RoleRead   Role = "read"
+	RoleWrite  Role = "write"
+	RoleTokens Role = "tokens"
+	RoleAdmin  Role = "admin"
+)
+
+// A Key opens the service to those who present it.
+type Key struct {
+	Secret string
+	Roles  []Role
+}
+
+// A digestedKey is compared in a time that says nothing about the key, not even its length.
+type digestedKey struct {
+	digest [sha256.Size]byte
+	roles  []Role
+}
+
+func digestKeys(keys []Key) []digestedKey {
+	digested := make([]digestedKey, 0, len(keys))
+	for _, k := range keys {
+		digested = append(digested, digestedKey{sha256.Sum256([]byte(k.Secret)), k.Roles})
+	}
+	return digested
+}
+
+// authorize returns the problem with the request's key, if it needs one: any of the roles will do, and none are needed for nil.
+func (s *service) authorize(r *http.Request, allowed []Role) error {
+	if allowed == nil || len(s.keys) == 0 {
+		return nil
+	}
+	scheme, presented, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || presented == "" {
+		return problem{Status: http.StatusUnauthorized, Title: "Key missing", Detail: "send the header Authorization: Bearer KEY"}
+	}
+	digest := sha256.Sum256([]byte(strings.TrimSpace(presented)))
+	var found *digestedKey
+	for i := range s.keys {
+		if subtle.ConstantTimeCompare(s.keys[i].digest[:], digest[:]) == 1 {
+			found = &s.keys[i]
+		}
+	}
+	if found == nil {
+		return problem{Status: http.StatusUnauthorized, Title: "Key unknown", Detail: "this key is not one of the service's"}
+	}
+	for _, role := range found.roles {
+		if role == RoleAdmin || slices.Contains(allowed, role) || role == RoleWrite && slices.Contains(allowed, RoleRead) {
+			return nil
+		}
+	}
+	return problem{Status: http.StatusForbidden, Title: "Role missing", Detail: "this key is not allowed to do that: it needs the role " + joinRoles(allowed)}
+}
+
+func joinRoles(roles []Role) string {
+	names := make([]string, 0, len(roles))
+	for _, r := range roles {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, " or ")
+}

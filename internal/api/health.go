@@ -1,0 +1,57 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (s *service) healthz(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, map[string]string{"status": "ok"})
+}
+
+// pingTime bounds the database's answer, so that a probe with the usual timeout of a few seconds gets one.
+const pingTime = 2 * time.Second
+
+// maxFresh is a day, in seconds: longer than any vendor's token lives.
+const maxFresh = 86400
+
+// readyz says no if the database does not answer or a token cannot be used, for at least as many seconds as the parameter fresh says. It
+// names what is wrong but no details: it needs no key.
+func (s *service) readyz(w http.ResponseWriter, r *http.Request) error {
+	var atLeast time.Duration
+	if text := r.URL.Query().Get("fresh"); text != "" {
+		seconds, err := strconv.Atoi(text)
+		if err != nil || seconds < 0 || seconds > maxFresh {
+			return problem{Status: http.StatusBadRequest, Title: "Bad parameter", Detail: fmt.Sprintf("fresh: want seconds, 0 to %d", maxFresh)}
+		}
+		atLeast = time.Duration(seconds) * time.Second
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pingTime)
+	defer cancel()
+	var wrong []string
+	if err := s.Ping(ctx); err != nil {
+		s.Logger.WarnContext(ctx, "not ready: the database does not answer", "error", err.Error())
+		wrong = append(wrong, "the database does not answer")
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Tokens)) {
+		if err := s.Tokens[name].Fresh(atLeast); err != nil {
+			s.Logger.WarnContext(ctx, "not ready", "token", name, "error", err.Error())
+			wrong = append(wrong, fmt.Sprintf("token %q is not fresh", name))
+		}
+	}
+	if len(wrong) > 0 {
+		return problem{Status: http.StatusServiceUnavailable, Title: "Not ready", Detail: strings.Join(wrong, "; "), retryAfter: time.Second}
+	}
+	return answer(w, map[string]string{"status": "ready"})
+}
+
+func (s *service) metrics(w http.ResponseWriter, r *http.Request) error {
+	s.Metrics.ServeHTTP(w, r)
+	return nil
+}
