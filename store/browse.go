@@ -79,6 +79,20 @@ func (o *ListOptions) setDefaults() error {
 // listPage is how many rows one statement of a List by key reads.
 const listPage = 1000
 
+// isExact tells that the server finds the rows that the pattern matches and no others, so that none will be left out here.
+func (o ListOptions) isExact() bool {
+	literal, tail, _ := cutAny(o.Pattern, "*?")
+	return o.Pattern == literal+"*" && tail == ""
+}
+
+// pageSize is how many rows to ask for at a time: no more than are wanted, for the server reads the head of each value.
+func (o ListOptions) pageSize() int {
+	if o.Limit > 0 && o.isExact() {
+		return min(o.Limit, listPage)
+	}
+	return listPage
+}
+
 // List returns the entries of the rows that the options select, as they are found. It never reads whole values.
 //
 // By key it reads page after page, so that it holds no statement open and its memory does not grow with the table; rows written
@@ -186,10 +200,10 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 		order = s.sql.bySize
 	}
 	statement += " ORDER BY " + order
-	switch literal, tail, _ := cutAny(o.Pattern, "*?"); {
+	switch {
 	case paged:
-		statement += fmt.Sprintf(" LIMIT %d", listPage)
-	case o.Limit > 0 && o.Pattern == literal+"*" && tail == "": // no row that the server finds will be left out here
+		statement += fmt.Sprintf(" LIMIT %d", o.pageSize())
+	case o.Limit > 0 && o.isExact():
 		statement += fmt.Sprintf(" LIMIT %d", o.Limit)
 	}
 	// A page is read whole before it is shown, so that a repeated statement shows no row twice and a slow reader holds none open.
@@ -203,7 +217,7 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 				return nil, err
 			}
 		}
-		if len(page) == listPage {
+		if len(page) == o.pageSize() {
 			return &page[len(page)-1].key, nil
 		}
 		return nil, nil

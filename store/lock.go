@@ -197,18 +197,27 @@ func (l *Lock) CurrentOwner(ctx context.Context) (holder string, err error) {
 		outcome, rows := one(holder != "", record.Held, record.NotHeld)
 		op.end(ctx, outcome, rows, err)
 	}()
-	rowKey := l.store.prefix + l.name
-	var found, owner string
-	err = l.store.repeat(ctx, reading, func() error {
-		return l.store.read.QueryRowContext(ctx, l.store.text(l.store.sql.currentOwner), rowKey).Scan(&found, &owner)
-	})
-	if errors.Is(err, sql.ErrNoRows) || err == nil && found != rowKey {
-		return "", nil
-	}
+	owner, _, err := l.current(ctx)
 	if err != nil {
 		return "", fmt.Errorf("owner of lock %q: %w", l.name, err)
 	}
 	return owner, nil
+}
+
+// current returns who holds the lock and for how long yet.
+func (l *Lock) current(ctx context.Context) (owner string, left time.Duration, err error) {
+	var (
+		rowKey          = l.store.prefix + l.name
+		found           string
+		expiration, now int64
+	)
+	err = l.store.repeat(ctx, reading, func() error {
+		return l.store.read.QueryRowContext(ctx, l.store.text(l.store.sql.currentOwner), rowKey).Scan(&found, &owner, &expiration, &now)
+	})
+	if errors.Is(err, sql.ErrNoRows) || err == nil && found != rowKey {
+		return "", 0, nil
+	}
+	return owner, remaining(expiration, now), err
 }
 
 // PutIfLocked stores value under key for ttl if the lock is still held by its owner, and reports whether it did. Test and write are one

@@ -132,7 +132,7 @@ const mysqlRelease = "DELETE FROM `{locks}` WHERE `key`=? AND " + keyBytes + "=C
 
 const mysqlForceRelease = "DELETE FROM `{locks}` WHERE `key`=? AND " + keyBytes + "=CAST(? AS BINARY)"
 
-const mysqlCurrentOwner = "SELECT `key`,owner FROM `{locks}` WHERE `key`=? AND expiration>{now}"
+const mysqlCurrentOwner = "SELECT `key`,owner,expiration,{now} FROM `{locks}` WHERE `key`=? AND expiration>{now}"
 
 // mysqlPutIfLocked writes only while the lock is still the owner's: it selects its one row from the lock's. FOR UPDATE keeps the
 // lock row from being taken over between that test and the write. Code 1 means written over a row, also over an identical one.

@@ -72,7 +72,7 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		refresh:      r.Replace(`UPDATE "{locks}" SET expiration={now}+? WHERE "key"=? AND "key"=? AND owner=? AND expiration>{now}`),
 		release:      r.Replace(`DELETE FROM "{locks}" WHERE "key"=? AND "key"=? AND owner=?`),
 		forceRelease: r.Replace(`DELETE FROM "{locks}" WHERE "key"=? AND "key"=?`),
-		currentOwner: r.Replace(`SELECT "key",owner FROM "{locks}" WHERE "key"=? AND expiration>{now}`),
+		currentOwner: r.Replace(`SELECT "key",owner,expiration,{now} FROM "{locks}" WHERE "key"=? AND expiration>{now}`),
 		putIfLocked:  r.Replace(sqlitePutIfLocked),
 		list: r.Replace(`SELECT "key",length(CAST(value AS BLOB)),substr(value,1,300),expiration,{now}` +
 			` FROM "{cache}"`),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -142,11 +143,7 @@ func (s *Store) batches(values map[string]any, seconds int64) ([][]any, error) {
 const rowArgs = 3 // row key, value, seconds
 
 func (s *Store) putStatement(batch []any) string {
-	statement := s.sql.put + s.sql.putRow
-	for range len(batch)/rowArgs - 1 {
-		statement += "," + s.sql.putRow
-	}
-	return statement + s.sql.putTail
+	return s.sql.put + s.sql.putRow + strings.Repeat(","+s.sql.putRow, len(batch)/rowArgs-1) + s.sql.putTail
 }
 
 func (s *Store) putAll(ctx context.Context, batches [][]any) error {

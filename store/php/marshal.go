@@ -25,7 +25,13 @@ import (
 // are an [*UnsupportedTypeError]. So are funcs, channels, complex numbers and structs without a usable field, as well as
 // [time.Time] and [time.Duration], which have no one form in PHP. An unsigned integer above PHP's largest int is an
 // [*OverflowError]. More than [MaxDepth] levels are a [*LimitError], and so a pointer that leads back to itself.
-func Marshal(v any) ([]byte, error) { return Append(nil, v) }
+func Marshal(v any) ([]byte, error) {
+	var dst []byte
+	if s, ok := v.(string); ok { // what caches hold most, in one allocation
+		dst = make([]byte, 0, len(s)+len(`s:12345678:"";`))
+	}
+	return Append(dst, v)
+}
 
 // Append appends v to dst as [Marshal] writes it. If it fails it returns dst as it was.
 //
