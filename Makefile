@@ -40,12 +40,17 @@ FUZZTIME ?= 60s
 lint: ## Check formatting, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
-	go vet -tags peers ./store
-	go run $(STATICCHECK) -tags peers ./...
+	go vet -tags peers,bench ./store ./internal/bench
+	go run $(STATICCHECK) -tags peers,bench ./...
 
 .PHONY: bench
-bench: ## Run the benchmarks, each beside its reference
-	go test -run '^$$' -bench . -benchmem ./...
+bench: test-deps ## Measure larder beside its references, write docs/performance.md, fail if a goal is missed (five minutes)
+	@mkdir -p bin docs
+	@go test -c -tags bench -o bin/bench.test ./internal/bench
+	@LARDER_TEST_LARAVEL13="$(LARAVEL13)" bin/bench.test -test.run '^TestGoals$$' -page docs/performance.md
+
+# The newest Laravel to measure against, where make test-peers has installed it; else this machine's own. It takes root to run.
+LARAVEL13 ?= $(if $(LARDER_TEST_LARAVEL13),$(LARDER_TEST_LARAVEL13),$(shell [ "$$(id -u)" != 0 ] || ls -d "$${LARDER_PEERS:-$$HOME/.cache/larder-peers}/sid" 2>/dev/null))
 
 .PHONY: build
 build: ## Build the static binary bin/larder

@@ -80,14 +80,15 @@ var (
 	failed error
 )
 
+const howToInstall = "\ninstall one with:  make test-deps   (on Debian: apt-get install mariadb-server-core mariadb-client-core)\n" +
+	"or point " + EnvDSN + " at a server, for example root:secret@tcp(127.0.0.1:3306)/"
+
 // MySQL returns an empty database of its own on a real MariaDB or MySQL server. The database is dropped when the test ends.
 func MySQL(tb testing.TB) *Database {
 	tb.Helper()
 	once.Do(func() { shared, failed = start() })
 	if failed != nil {
-		tb.Fatalf("no MariaDB or MySQL server for the tests: %v\n"+
-			"install one with:  make test-deps   (on Debian: apt-get install mariadb-server-core mariadb-client-core)\n"+
-			"or point %s at a server, for example root:secret@tcp(127.0.0.1:3306)/", failed, EnvDSN)
+		tb.Fatalf("no MariaDB or MySQL server for the tests: %v%s", failed, howToInstall)
 	}
 	return shared.Database(tb)
 }
@@ -143,12 +144,24 @@ func randomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-func start() (*Server, error) {
+// Roomy returns a server of its own for measurements, found as MySQL finds its own and stopped when the test ends. A private one has memory for
+// some millions of rows. It does not wait for the disk at a commit either, so that what is measured is the work and not the disk.
+func Roomy(tb testing.TB) *Server {
+	tb.Helper()
+	s, err := start("--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G")
+	if err != nil {
+		tb.Fatalf("no MariaDB or MySQL server for the measurements: %v%s", err, howToInstall)
+	}
+	tb.Cleanup(s.Stop)
+	return s
+}
+
+func start(options ...string) (*Server, error) {
 	if dsn := os.Getenv(EnvDSN); dsn != "" {
 		return connect(EnvDSN, dsn)
 	}
 	if daemon := findDaemon(); daemon != "" {
-		return StartPrivate(daemon)
+		return StartPrivate(daemon, options...)
 	}
 	return startDocker()
 }

@@ -67,6 +67,13 @@ func TestAppend_OfScalarsAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestMarshal_OfAStringAllocatesOnce(t *testing.T) {
+	var v any = token
+	if got := testing.AllocsPerRun(100, func() { _, _ = Marshal(v) }); got > 1 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
 func BenchmarkUnmarshalToken(b *testing.B) {
 	data := []byte(tokenText)
 	b.Run("Unmarshal", func(b *testing.B) {

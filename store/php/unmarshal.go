@@ -49,13 +49,13 @@ func Unmarshal(data []byte, dst any) error {
 func unmarshalScalar(data []byte, dst any) bool {
 	switch p := dst.(type) {
 	case *string:
-		if s, ok := scanScalar(data, 's'); ok && p != nil {
-			*p = string(s.bytes)
+		if text, ok := scanString(data); ok && p != nil {
+			*p = string(text)
 			return true
 		}
 	case *[]byte:
-		if s, ok := scanScalar(data, 's'); ok && p != nil {
-			*p = append(make([]byte, 0, len(s.bytes)), s.bytes...)
+		if text, ok := scanString(data); ok && p != nil {
+			*p = append(make([]byte, 0, len(text)), text...)
 			return true
 		}
 	case *int:
@@ -99,6 +99,16 @@ func unmarshalScalar(data []byte, dst any) bool {
 		return true
 	}
 	return false
+}
+
+// scanString is scanScalar for a string, which is most of what caches hold, without what the other scalars need.
+func scanString(data []byte) (text []byte, ok bool) {
+	if len(data) < 2 || data[0] != 's' || data[1] != ':' {
+		return nil, false
+	}
+	s := scanner{data: data, pos: 2}
+	_, text, err := s.quoted("string")
+	return text, err == nil && s.want(';') == nil && s.rest() == 0
 }
 
 // scanScalar returns the scalar that data are, and whether they are one with the given tag and nothing else.

@@ -1,0 +1,28 @@
+package bench
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/larder-cache/larder/internal/testdb"
+)
+
+// BenchmarkComparisons runs each side of each comparison as an ordinary benchmark, for profiles and benchstat.
+func BenchmarkComparisons(b *testing.B) {
+	s := newSubject(b, testdb.Roomy(b))
+	for _, c := range slices.Concat(s.byHandComparisons(b), s.laravelComparisons(b), inProcess()) {
+		b.Run(c.name, func(b *testing.B) {
+			for _, side := range []struct {
+				name string
+				run  run
+			}{{"larder", c.larder}, {"reference", c.other}} {
+				b.Run(side.name, func(b *testing.B) {
+					b.ReportAllocs()
+					if _, err := side.run(b.N); err != nil {
+						b.Fatal(err)
+					}
+				})
+			}
+		})
+	}
+}

@@ -1,0 +1,10 @@
+// Package bench measures larder beside what it is in place of: statements by hand over database/sql, a real Laravel, one big DELETE.
+//
+// make bench runs all of it, prints a table and the line "ratio NAME VALUE <= GOAL" for each figure, writes docs/performance.md, and fails if a
+// figure misses its goal. A ratio is larder's time over the reference's, so that less is better and a faster machine changes little. The two
+// are measured in turn, in slices of some milliseconds, by the same process against the same server.
+//
+// The comparisons are ordinary benchmarks too:
+//
+//	go test -bench 'Comparisons/^get$' ./internal/bench
+package bench

@@ -1,0 +1,66 @@
+//go:build bench
+
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/larder-cache/larder/internal/testdb"
+)
+
+var page = flag.String("page", "", "the file that the report is written to, as Markdown; none by default")
+
+// perComparison is how long each comparison may take.
+const perComparison = 4 * time.Second
+
+// TestGoals measures everything, reports it, and then fails if a goal was missed. The lines come as they are measured, the table at the end.
+func TestGoals(t *testing.T) {
+	server := testdb.Roomy(t)
+	s := newSubject(t, server)
+	rep := report{machine: append(machine(t, s), s.laravelVersion(t))}
+	add := func(results ...result) {
+		for _, r := range results {
+			fmt.Println(r.line())
+		}
+		rep.results = append(rep.results, results...)
+	}
+	compare := func(t *testing.T, comparisons ...comparison) {
+		for _, c := range comparisons {
+			results, err := c.measure(perComparison)
+			if err != nil {
+				t.Fatal(err)
+			}
+			add(results...)
+		}
+	}
+	t.Run("ByHand", func(t *testing.T) { compare(t, s.byHandComparisons(t)...) })
+	t.Run("Laravel", func(t *testing.T) { compare(t, s.laravelComparisons(t)...) })
+	t.Run("InProcess", func(t *testing.T) { compare(t, inProcess()...) })
+	t.Run("PruneStall", func(t *testing.T) { add(newSubject(t, server).pruneStall(t)...) })
+	t.Run("LargeTable", func(t *testing.T) {
+		large, small := newSubject(t, server), newSubject(t, server)
+		large.fill(t, "live", million/2, inADay)
+		add(large.pruneBacklog(t)...)
+		large.fill(t, "more", million/2, inADay)
+		small.fill(t, "live", million/100, inADay)
+		compare(t, large.firstPage())
+		add(listMemory(t, large, small)...)
+	})
+
+	fmt.Println()
+	if err := rep.table(os.Stdout); err != nil {
+		t.Fatal(err)
+	}
+	if *page != "" {
+		if err := os.WriteFile(*page, []byte(rep.page()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, line := range rep.missed() {
+		t.Errorf("GOAL MISSED: %s", line)
+	}
+}
