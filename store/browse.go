@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -234,20 +235,25 @@ func (s *Store) page(ctx context.Context, statement string, args []any) ([]liste
 	var page []listed
 	err := s.repeat(ctx, reading, func() error {
 		page = page[:0]
-		return s.eachListed(ctx, statement, args, func(row listed) error { page = append(page, row); return nil })
+		read := func(row listed) error { page = append(page, row); return nil }
+		return s.scanListed(ctx, func() {}, statement, args, read) // to the end: a context to cancel would cost the driver a watcher
 	})
 	return page, err
 }
 
 func (s *Store) eachListed(ctx context.Context, statement string, args []any, visit func(listed) error) error {
 	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return s.scanListed(ctx, cancel, statement, args, visit)
+}
+
+func (s *Store) scanListed(ctx context.Context, stop func(), statement string, args []any, visit func(listed) error) error {
 	rows, err := s.read.QueryContext(ctx, statement, args...)
 	if err != nil {
-		cancel()
 		return err
 	}
 	defer func() {
-		cancel() // first: rows that nobody wants any more would otherwise be read to the end
+		stop() // first: rows that nobody wants any more would otherwise be read to the end
 		_ = rows.Close()
 	}()
 	for rows.Next() {
@@ -276,7 +282,6 @@ func (s *Store) entry(key string, row listed) Entry {
 // follows was not written by PHP.
 func typeOf(head []byte, row listed) string {
 	name := php.TypeName(head)
-	var length int64
 	switch {
 	case !bytes.Equal(head, row.head): // base64 is not cut by the columns that have it
 		return name
@@ -288,7 +293,9 @@ func typeOf(head []byte, row listed) string {
 	case name != "string":
 		return name
 	}
-	if _, err := fmt.Sscanf(string(head), "s:%d:", &length); err == nil && row.size != length+int64(len(fmt.Sprintf(`s:%d:"";`, length))) {
+	digits, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("s:")), []byte(":"))
+	length, err := strconv.ParseInt(string(digits), 10, 64)
+	if err == nil && row.size != int64(len(`s::"";`)+len(digits))+length {
 		return "corrupt"
 	}
 	return name

@@ -18,44 +18,59 @@ const (
 	lastDay = "UNIX_TIMESTAMP()-1-n%86400"
 )
 
-// firstPage compares the first page of a list with reading it by hand.
-func (s *subject) firstPage() comparison {
+// firstPages compares the first page of a list with reading it by hand: of all rows of the table, and of the live ones of the prefix.
+func (s *subject) firstPages() []comparison {
 	ctx := context.Background()
 	const page = 20
-	return comparison{
-		name: "list-first-page", reference: "SELECT key, expiration ... ORDER BY key LIMIT 20", goal: 1.5,
-		larder: timed(func() error {
+	larder := func(o store.ListOptions) run {
+		o.Limit = page
+		return timed(func() error {
 			n := 0
-			for _, err := range s.store.List(ctx, store.ListOptions{Limit: page}) {
+			for _, err := range s.store.List(ctx, o) {
 				if err != nil {
 					return err
 				}
 				n++
 			}
 			return yes(n == page, nil)
-		}),
-		other: timed(func() error {
-			rows, err := s.byHand.QueryContext(ctx, "SELECT `key`,expiration FROM cache ORDER BY `key` LIMIT 20")
+		})
+	}
+	// What it takes to tell a row's type, size and time.
+	const columns = "SELECT `key`,LENGTH(`value`),LEFT(`value`,300),expiration,UNIX_TIMESTAMP() FROM cache"
+	byHand := func(statement string, args ...any) run {
+		return timed(func() error {
+			rows, err := s.byHand.QueryContext(ctx, statement, args...)
 			if err != nil {
 				return err
 			}
 			defer func() { _ = rows.Close() }()
 			n := 0
-			for rows.Next() {
+			for ; rows.Next(); n++ {
 				var (
-					key        string
-					expiration int64
+					key, head             string
+					size, expiration, now int64
 				)
-				if err := rows.Scan(&key, &expiration); err != nil {
+				if err := rows.Scan(&key, &size, &head, &expiration, &now); err != nil {
 					return err
 				}
-				n++
 			}
 			if err := rows.Err(); err != nil {
 				return err
 			}
 			return yes(n == page, nil)
-		}),
+		})
+	}
+	return []comparison{
+		{
+			name: "list-first-page", reference: "the same columns of all rows, ORDER BY key LIMIT 20", goal: 1.5,
+			larder: larder(store.ListOptions{AllPrefixes: true, State: store.All}),
+			other:  byHand(columns + " ORDER BY `key` LIMIT 20"),
+		},
+		{
+			name: "list-first-page-live", reference: "the same WHERE key LIKE 'prefix%' and live", goal: 1.5,
+			larder: larder(store.ListOptions{}),
+			other:  byHand(columns+" WHERE `key` LIKE ? AND expiration>UNIX_TIMESTAMP() ORDER BY `key` LIMIT 20", `laravel\_cache\_%`),
+		},
 	}
 }
 
