@@ -44,7 +44,7 @@ lint: ## Check formatting, go vet, staticcheck
 	go run $(STATICCHECK) -tags peers,bench ./...
 
 .PHONY: bench
-bench: test-deps ## Measure larder beside its references, write docs/performance.md, fail if a goal is missed (five minutes)
+bench: test-deps ## Measure larder beside its references, write docs/performance.md, fail if a goal is missed (three minutes)
 	@mkdir -p bin docs
 	@go test -c -tags bench -o bin/bench.test ./internal/bench
 	@LARDER_TEST_LARAVEL13="$(LARAVEL13)" bin/bench.test -test.run '^TestGoals$$' -page docs/performance.md

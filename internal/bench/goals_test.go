@@ -38,6 +38,10 @@ func TestGoals(t *testing.T) {
 		}
 	}
 	t.Run("ByHand", func(t *testing.T) { compare(t, s.byHandComparisons(t)...) })
+	t.Run("PutMany", func(t *testing.T) {
+		compare(t, newSubject(t, testdb.Durable(t)).putMany("put-many-1000", 0.10, "waits for its disk at each commit"))
+		compare(t, s.putMany("put-many-1000-no-wait", 0, "does not wait for its disk"))
+	})
 	t.Run("Laravel", func(t *testing.T) { compare(t, s.laravelComparisons(t)...) })
 	t.Run("InProcess", func(t *testing.T) { compare(t, inProcess()...) })
 	t.Run("PruneStall", func(t *testing.T) { add(newSubject(t, server).pruneStall(t)...) })

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/migrations"
@@ -43,7 +44,9 @@ func newSubject(tb testing.TB, server *testdb.Server) *subject {
 		tb.Fatal(err)
 	}
 	cfg := db.Config()
-	cfg.InterpolateParams = true // one round trip, as a careful hand has it
+	// As a careful hand has it, and as Open sets it: one round trip, and no wait without an end.
+	cfg.InterpolateParams = true
+	cfg.Timeout, cfg.ReadTimeout, cfg.WriteTimeout = 5*time.Second, 30*time.Second, 30*time.Second
 	byHand, err := sql.Open("mysql", cfg.FormatDSN())
 	if err != nil {
 		tb.Fatal(err)

@@ -148,7 +148,18 @@ func randomHex(n int) string {
 // some millions of rows. It does not wait for the disk at a commit either, so that what is measured is the work and not the disk.
 func Roomy(tb testing.TB) *Server {
 	tb.Helper()
-	s, err := start("--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G")
+	return ownServer(tb, "--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G")
+}
+
+// Durable is Roomy for what the disk decides: a private server waits for it at each commit, as servers do in production.
+func Durable(tb testing.TB) *Server {
+	tb.Helper()
+	return ownServer(tb, "--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync", "--innodb-doublewrite=1")
+}
+
+func ownServer(tb testing.TB, options ...string) *Server {
+	tb.Helper()
+	s, err := start(options...)
 	if err != nil {
 		tb.Fatalf("no MariaDB or MySQL server for the measurements: %v%s", err, howToInstall)
 	}
