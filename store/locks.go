@@ -100,7 +100,9 @@ func (s *Store) FlushLocks(ctx context.Context) (int64, error) {
 
 // FlushAllLocks deletes every row of the lock table, whatever its prefix, and returns how many there were. A pruner at work loses its lock too,
 // and stops. Otherwise it is as FlushLocks.
-func (s *Store) FlushAllLocks(ctx context.Context) (int64, error) { return s.flushLocks(ctx, "", false) }
+func (s *Store) FlushAllLocks(ctx context.Context) (int64, error) {
+	return s.flushLocks(ctx, "", false)
+}
 
 func (s *Store) flushLocks(ctx context.Context, prefix string, refused bool) (deleted int64, err error) {
 	op := s.begin(record.LockFlush, "")

@@ -127,7 +127,7 @@ func (m *memory) live(key string) *remembered {
 		return nil
 	}
 	r, ok := m.values.GetIfPresent(key)
-	if !ok || m.outdated(r.moment) {
+	if !ok || m.outdated(&r.moment) {
 		return nil
 	}
 	if age := m.now() - r.at; age < 0 || age >= r.good { // an injected clock may go back
@@ -146,7 +146,7 @@ func (m *memory) ask(key string) moment {
 }
 
 // outdated tells whether a write of the key has ended since.
-func (m *memory) outdated(asked moment) bool {
+func (m *memory) outdated(asked *moment) bool {
 	return asked.stripe == nil || asked.stripe.Load() != asked.written || m.all.Load() != asked.all
 }
 
@@ -165,9 +165,9 @@ func (m *memory) keep(asked moment, item Item) {
 	}
 	m.values.Compute(strings.Clone(item.Key), func(was *remembered, found bool) (*remembered, otter.ComputeOp) {
 		switch {
-		case m.outdated(asked):
+		case m.outdated(&asked):
 			return was, otter.CancelOp
-		case found && was.at > asked.at && !m.outdated(was.moment):
+		case found && was.at > asked.at && !m.outdated(&was.moment):
 			return was, otter.CancelOp // a reader that asked later was faster
 		}
 		return r, otter.WriteOp
@@ -280,7 +280,11 @@ func (s *Store) itemToRemember(ctx context.Context, key string) (Item, error) {
 }
 
 // getRemembered is Get of a value that is remembered.
-func (s *Store) getRemembered(ctx context.Context, op *operation, r *remembered, key string, dst any) error {
+func (s *Store) getRemembered(ctx context.Context, r *remembered, key string, dst any) error {
+	if s.recorder == nil && r.toText(dst) {
+		return nil
+	}
+	op := s.begin(record.Get, key)
 	err := r.decode(dst)
 	op.end(ctx, record.MemoryHit, 1, err)
 	if err != nil {
@@ -289,9 +293,17 @@ func (s *Store) getRemembered(ctx context.Context, op *operation, r *remembered,
 	return nil
 }
 
-func (r *remembered) decode(dst any) error {
-	if p, ok := dst.(*string); ok && r.isText && p != nil {
+// toText stores a text in dst if both are one, which is what most hits are about.
+func (r *remembered) toText(dst any) bool {
+	p, ok := dst.(*string)
+	if ok = ok && r.isText && p != nil; ok {
 		*p = r.text
+	}
+	return ok
+}
+
+func (r *remembered) decode(dst any) error {
+	if r.toText(dst) {
 		return nil
 	}
 	return Item{Raw: []byte(r.raw)}.Decode(dst)

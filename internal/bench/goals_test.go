@@ -43,7 +43,7 @@ func TestGoals(t *testing.T) {
 		compare(t, s.putMany("put-many-1000-no-wait", 0, "does not wait for its disk"))
 	})
 	t.Run("Laravel", func(t *testing.T) { compare(t, s.laravelComparisons(t)...) })
-	t.Run("InProcess", func(t *testing.T) { compare(t, inProcess()...) })
+	t.Run("InProcess", func(t *testing.T) { compare(t, append(inProcess(), memoryComparison(t))...) })
 	t.Run("PruneStall", func(t *testing.T) { add(newSubject(t, server).pruneStall(t)...) })
 	t.Run("LargeTable", func(t *testing.T) {
 		large, small := newSubject(t, server), newSubject(t, server)
