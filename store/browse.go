@@ -22,6 +22,9 @@ type Entry struct {
 	Size       int64         // of the stored value, in bytes
 	Expiration int64         // Unix seconds, as in the column
 	TTL        time.Duration // how long the row still lives, by the database server's clock; 0 or less if it has expired
+
+	// Head is the beginning of the value in PHP's serialization: all of it if it is short, else 200 bytes or more, for a preview.
+	Head []byte
 }
 
 // Live reports whether the row was live when it was read.
@@ -269,9 +272,11 @@ func (s *Store) scanListed(ctx context.Context, stop func(), statement string, a
 }
 
 func (s *Store) entry(key string, row listed) Entry {
+	head := s.dialect.headFromColumn(row.head)
 	return Entry{
 		Key:        key,
-		Type:       typeOf(s.dialect.headFromColumn(row.head), row),
+		Head:       head,
+		Type:       typeOf(head, row),
 		Size:       row.size,
 		Expiration: row.expiration,
 		TTL:        remaining(row.expiration, row.now),

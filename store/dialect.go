@@ -77,7 +77,7 @@ type statements struct {
 	refresh      string // ttl, row key twice, owner
 	release      string // row key twice, owner
 	forceRelease string // row key twice
-	currentOwner string // row key
+	currentOwner string // row key; returns it as it is stored, the owner, the expiration and the time
 	putIfLocked  string // row key, value, ttl, lock's row key twice, owner
 
 	list       string // conditions, order and limit follow
@@ -101,8 +101,12 @@ type statements struct {
 	indexed         string // tells for the cache table and the lock table whether an index begins with expiration
 
 	// The lock table as a whole.
-	locks    string // list's columns, with the owner in place of the value's head; conditions, order and limit follow
-	lockKeys string // conditions, order and limit follow
+	locks      string // list's columns, with the owner in place of the value's head; conditions, order and limit follow
+	lockKeys   string // conditions, order and limit follow
+	keyIn      string // a condition; IN list follows
+	importRow  string // one tuple of put with its own expiration
+	clock      string // the time
+	countLocks string // conditions follow
 
 	count  string // conditions follow
 	sample string // a condition that one row in n meets; n

@@ -191,17 +191,23 @@ func (l *Lock) ForceRelease(ctx context.Context) (released bool, err error) {
 }
 
 // CurrentOwner returns who holds the lock, "" if nobody does.
-func (l *Lock) CurrentOwner(ctx context.Context) (holder string, err error) {
+func (l *Lock) CurrentOwner(ctx context.Context) (string, error) {
+	owner, _, err := l.Holder(ctx)
+	return owner, err
+}
+
+// Holder returns who holds the lock, "" if nobody does, and for how long it still lasts if it is not refreshed.
+func (l *Lock) Holder(ctx context.Context) (holder string, ttl time.Duration, err error) {
 	op := l.store.begin(record.LockOwner, l.name)
 	defer func() {
 		outcome, rows := one(holder != "", record.Held, record.NotHeld)
 		op.end(ctx, outcome, rows, err)
 	}()
-	owner, _, err := l.current(ctx)
+	holder, ttl, err = l.current(ctx)
 	if err != nil {
-		return "", fmt.Errorf("owner of lock %q: %w", l.name, err)
+		return "", 0, fmt.Errorf("owner of lock %q: %w", l.name, err)
 	}
-	return owner, nil
+	return holder, ttl, nil
 }
 
 // current returns who holds the lock and for how long yet.

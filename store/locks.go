@@ -112,7 +112,7 @@ func (s *Store) flushLocks(ctx context.Context, prefix string, refused bool) (de
 	}
 	err = s.checkLockTable()
 	if err == nil {
-		deleted, err = s.flush(ctx, s.sql.lockKeys, s.sql.deleteLocks, prefix)
+		deleted, err = s.flush(ctx, s.sql.lockKeys, s.sql.deleteLocks, prefix, nil)
 	}
 	if err != nil {
 		return deleted, fmt.Errorf("flush locks: %w", err)

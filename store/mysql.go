@@ -222,6 +222,10 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		locks:           r.Replace(mysqlLocks),
 		lockKeys:        r.Replace("SELECT `key` FROM `{locks}`"),
 		count:           r.Replace("SELECT COUNT(*) FROM `{cache}`"),
+		countLocks:      r.Replace("SELECT COUNT(*) FROM `{locks}`"),
+		importRow:       "(?,?,?)",
+		keyIn:           "`key` IN ",
+		clock:           r.Replace("SELECT {now}"),
 		sample:          mysqlSample,
 	}
 }

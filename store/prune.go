@@ -22,6 +22,10 @@ type PruneOptions struct {
 	// AllPrefixes makes the bounds those of the table: rows of every prefix are counted, and deleted. Defaults to false.
 	AllPrefixes bool
 
+	// DryRun deletes nothing and tells what a Prune would delete now. It needs no lock, and does not ask whether another pruner is at work.
+	// Defaults to false.
+	DryRun bool
+
 	// Progress is called after each statement that deletes. It delays the pruner, and nobody else. Defaults to none.
 	Progress func(PruneProgress)
 }
@@ -139,6 +143,9 @@ func (p *pruner) prune(ctx context.Context) error {
 	if err := p.check(); err != nil {
 		return err
 	}
+	if p.options.DryRun {
+		return p.foresee(ctx)
+	}
 	switch acquired, err := p.lock.Acquire(ctx); {
 	case errors.Is(err, ErrLookalikeKey), err == nil && !acquired: // a look-alike is that of a table whose name differs in case
 		return ErrPruning
@@ -150,13 +157,10 @@ func (p *pruner) prune(ctx context.Context) error {
 
 	s := p.store
 	var cacheIndexed, locksIndexed bool
-	err := s.repeat(ctx, reading, func() error {
-		return s.read.QueryRowContext(ctx, s.sql.indexed).Scan(&cacheIndexed, &locksIndexed)
-	})
+	err := p.indexes(ctx, &cacheIndexed, &locksIndexed)
 	if err != nil {
 		return err
 	}
-	p.done.MissingIndex = !cacheIndexed || !locksIndexed
 	if p.options.Progress != nil && cacheIndexed {
 		if p.total, err = s.count(ctx, s.sql.isExpired); err != nil {
 			return err
@@ -187,9 +191,54 @@ func (p *pruner) unlock(ctx context.Context) {
 	_, _ = p.lock.Release(ctx)
 }
 
+// foresee counts what prune would delete.
+func (p *pruner) foresee(ctx context.Context) error {
+	s := p.store
+	var cacheIndexed, locksIndexed bool
+	if err := p.indexes(ctx, &cacheIndexed, &locksIndexed); err != nil {
+		return err
+	}
+	var err error
+	if p.done.Expired, err = s.countIn(ctx, s.sql.count, s.sql.isExpired); err != nil {
+		return err
+	}
+	if p.done.ExpiredLocks, err = s.countIn(ctx, s.sql.countLocks, s.sql.isExpired); err != nil || !p.options.bounded() {
+		return err
+	}
+	return p.evictWith(ctx, func(over excess, condition string, args []any) error {
+		statement := fmt.Sprintf("%s WHERE %s%s ORDER BY %s", p.sizes(), s.sql.isLive, and(condition), s.sql.byExpiry)
+		err := s.repeat(ctx, reading, func() error {
+			p.done.Evicted, p.done.EvictedBytes = 0, 0
+			left := over
+			return s.eachListed(ctx, s.text(statement), args, func(row listed) error {
+				if left.none() {
+					return errStop
+				}
+				left.rows, left.bytes = left.rows-1, left.bytes-row.size
+				p.done.Evicted, p.done.EvictedBytes = p.done.Evicted+1, p.done.EvictedBytes+row.size
+				return nil
+			})
+		})
+		if errors.Is(err, errStop) {
+			return nil
+		}
+		return err
+	})
+}
+
+func (p *pruner) indexes(ctx context.Context, cache, locks *bool) error {
+	s := p.store
+	err := s.repeat(ctx, reading, func() error { return s.read.QueryRowContext(ctx, s.sql.indexed).Scan(cache, locks) })
+	p.done.MissingIndex = err == nil && !(*cache && *locks)
+	return err
+}
+
 // keep makes sure that the lock is held for longer than a batch can take, or tells why to stop. It looks first, because a renewal waits for the
 // server's disk: at every batch it took a third of the time of a prune.
 func (p *pruner) keep(ctx context.Context) error {
+	if p.options.DryRun {
+		return ctx.Err()
+	}
 	owner, left, err := p.lock.current(ctx)
 	held := owner == p.lock.owner
 	if err == nil && held && left < pruneLockRenew {
@@ -316,6 +365,13 @@ type excess struct{ rows, bytes int64 }
 func (e excess) none() bool { return e.rows <= 0 && e.bytes <= 0 }
 
 func (p *pruner) evict(ctx context.Context) error {
+	return p.evictWith(ctx, func(over excess, condition string, args []any) error {
+		return p.evictSoonest(ctx, over, condition, args)
+	})
+}
+
+// evictWith calls evict with what is beyond the bounds, if anything is, and the condition for the rows that they are about.
+func (p *pruner) evictWith(ctx context.Context, evict func(over excess, condition string, args []any) error) error {
 	prefix := p.store.prefix
 	if p.options.AllPrefixes {
 		prefix = ""
@@ -325,7 +381,7 @@ func (p *pruner) evict(ctx context.Context) error {
 		if err != nil || over.none() {
 			return err
 		}
-		return p.evictSoonest(ctx, over, condition, args)
+		return evict(over, condition, args)
 	})
 	var limit *LimitError
 	if errors.As(err, &limit) && limit.What == "row key" {
@@ -441,8 +497,12 @@ func (p *pruner) deleteUnchanged(ctx context.Context, batch []listed) (excess, e
 }
 
 // count returns how many rows of the cache table meet the condition, all of them if it is empty.
-func (s *Store) count(ctx context.Context, condition string) (n int64, err error) {
-	statement := s.sql.count
+func (s *Store) count(ctx context.Context, condition string) (int64, error) {
+	return s.countIn(ctx, s.sql.count, condition)
+}
+
+// countIn is count for a statement that counts.
+func (s *Store) countIn(ctx context.Context, statement, condition string) (n int64, err error) {
 	if condition != "" {
 		statement += " WHERE " + condition
 	}

@@ -172,6 +172,20 @@ var operations = []struct {
 		_, err := s.Stats(ctx, store.StatsOptions{})
 		return err
 	}},
+	{method: "Store.CountRows", want: []string{"count done  3"}, run: func(ctx context.Context, s *store.Store) error {
+		return bad(s.CountRows(ctx, store.Live, false))
+	}},
+	{method: "Store.OtherPrefixes", want: []string{"count done  0"}, run: func(ctx context.Context, s *store.Store) error {
+		_, err := s.OtherPrefixes(ctx, 1)
+		return err
+	}},
+	{method: "Store.Export", want: []string{"export done  3"}, run: func(ctx context.Context, s *store.Store) error {
+		return drain(s.Export(ctx, store.ExportOptions{}))
+	}},
+	{method: "Store.Import", want: []string{"import stored  0"}, run: func(ctx context.Context, s *store.Store) error {
+		_, err := s.Import(ctx, []store.Row{{Key: "old", Value: []byte("N;"), Expiration: 1}}, store.ImportOptions{})
+		return err
+	}},
 	{method: "Store.Prune", want: []string{"prune_batch forgotten  1", "prune done  1"}, run: func(ctx context.Context, s *store.Store) error {
 		_, err := s.Prune(ctx, store.PruneOptions{MaxRows: 2})
 		return err
@@ -200,6 +214,10 @@ var operations = []struct {
 	}},
 	{method: "Store.Locks", want: []string{"lock_list done  1"}, run: func(ctx context.Context, s *store.Store) error { return drain(s.Locks(ctx)) }},
 	{method: "Store.AllLocks", want: []string{"lock_list done  1"}, run: func(ctx context.Context, s *store.Store) error { return drain(s.AllLocks(ctx)) }},
+	{method: "Lock.Holder", want: []string{"lock_owner held l 1"}, run: func(ctx context.Context, s *store.Store) error {
+		_, _, err := s.Lock("l", 0).Holder(ctx)
+		return err
+	}},
 	{method: "Store.PutIfLocked", want: []string{"put_if_locked stored b 1"}, run: func(ctx context.Context, s *store.Store) error {
 		return yes(s.PutIfLocked(ctx, s.RestoreLock("l", "me", 0), "b", 1, time.Minute))
 	}},
@@ -224,6 +242,9 @@ var operations = []struct {
 	}},
 	{method: "Store.FlushAll", want: []string{"flush forgotten  0"}, run: func(ctx context.Context, s *store.Store) error {
 		return bad(s.FlushAll(ctx))
+	}},
+	{method: "Store.FlushWithProgress", want: []string{"flush forgotten  0"}, run: func(ctx context.Context, s *store.Store) error {
+		return bad(s.FlushWithProgress(ctx, false, func(int64) {}))
 	}},
 	{method: "Store.FlushLocks", want: []string{"lock_acquire acquired m 1", "lock_flush forgotten  1"}, run: func(ctx context.Context, s *store.Store) error {
 		return errors.Join(yes(s.Lock("m", time.Minute).Acquire(ctx)), bad(s.FlushLocks(ctx)))

@@ -96,6 +96,10 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		locks:           r.Replace(`SELECT "key",0,owner,expiration,{now} FROM "{locks}"`),
 		lockKeys:        r.Replace(`SELECT "key" FROM "{locks}"`),
 		count:           r.Replace(`SELECT COUNT(*) FROM "{cache}"`),
+		countLocks:      r.Replace(`SELECT COUNT(*) FROM "{locks}"`),
+		importRow:       `(?,?,?)`,
+		keyIn:           `"key" IN `,
+		clock:           r.Replace(`SELECT {now}`),
 		sample:          sqliteSample,
 	}
 }
@@ -126,9 +130,9 @@ func (sqliteDialect) incremented(ctx context.Context, on executor, text, rowKey 
 }
 
 // toColumn stores a value that contains a NUL byte as base64, as Laravel does on SQLite since 11.38, because SQLite's own tools
-// cut text there.
+// cut text there; and so one that its reader would else take for base64, which no serialization is, but a corrupt value that is copied may be.
 func (sqliteDialect) toColumn(serialized []byte) (string, error) {
-	if bytes.IndexByte(serialized, 0) >= 0 {
+	if bytes.IndexByte(serialized, 0) >= 0 || !bytes.ContainsAny(serialized, ":;") {
 		return base64.StdEncoding.EncodeToString(serialized), nil
 	}
 	return string(serialized), nil

@@ -8,7 +8,7 @@
 // takes, [WithoutOverlapping] and [Store.Funnel] run a function under one.
 //
 // For operators, [Store.List] and [Store.Stats] show what is in the cache and [Store.Locks] who holds what; [Store.Prune] deletes what has expired,
-// [Store.Flush] and [Store.FlushLocks] what begins with the prefix. Package storetest says of each what it promises, as tests that any engine can run.
+// [Store.Flush] and [Store.FlushLocks] what begins with the prefix; [Store.Export] and [Store.Import] copy rows whole. Package storetest says of each what it promises, as tests that any engine can run.
 //
 // # Rows
 //

@@ -273,36 +273,37 @@ const maxDelete = 199
 // It works in batches; if it is stopped, the rows that are left are untouched. Laravel's flush deletes all of the table, whatever
 // the prefix.
 func (s *Store) Flush(ctx context.Context) (int64, error) {
-	defer s.memory.wroteAll()
-	op := s.begin(record.Flush, "")
-	if s.prefix == "" {
-		op.end(ctx, record.Done, 0, ErrNoPrefix)
-		return 0, ErrNoPrefix
-	}
-	deleted, err := s.flush(ctx, s.sql.keys, s.sql.deleteKeys, s.prefix)
-	op.end(ctx, record.Forgotten, deleted, err)
-	return deleted, flushed(err)
-}
-
-func flushed(err error) error {
-	if err != nil {
-		return fmt.Errorf("flush: %w", err)
-	}
-	return nil
+	return s.FlushWithProgress(ctx, false, nil)
 }
 
 // FlushAll deletes every row of the table, whatever its prefix, and returns how many there were. Locks are left alone. It works in
 // batches, as Flush does.
 func (s *Store) FlushAll(ctx context.Context) (int64, error) {
+	return s.FlushWithProgress(ctx, true, nil)
+}
+
+// FlushWithProgress is Flush, or FlushAll if all prefixes are meant, and calls progress, unless it is nil, with the number of rows that are
+// deleted so far after each statement.
+func (s *Store) FlushWithProgress(ctx context.Context, allPrefixes bool, progress func(deleted int64)) (deleted int64, err error) {
 	defer s.memory.wroteAll()
 	op := s.begin(record.Flush, "")
-	deleted, err := s.flush(ctx, s.sql.keys, s.sql.deleteKeys, "")
-	op.end(ctx, record.Forgotten, deleted, err)
-	return deleted, flushed(err)
+	defer func() { op.end(ctx, record.Forgotten, deleted, err) }()
+	prefix := s.prefix
+	switch {
+	case allPrefixes:
+		prefix = ""
+	case prefix == "":
+		return 0, ErrNoPrefix
+	}
+	deleted, err = s.flush(ctx, s.sql.keys, s.sql.deleteKeys, prefix, progress)
+	if err != nil {
+		return deleted, fmt.Errorf("flush: %w", err)
+	}
+	return deleted, nil
 }
 
 // flush goes through the keys of a table once, in their order, so that it ends although others go on writing.
-func (s *Store) flush(ctx context.Context, read, remove, prefix string) (deleted int64, err error) {
+func (s *Store) flush(ctx context.Context, read, remove, prefix string, progress func(int64)) (deleted int64, err error) {
 	err = s.withPrefix(prefix, func(condition string, args []any) error {
 		for cursor := ""; ; {
 			keys, err := s.keysAfter(ctx, read, cursor, condition, args)
@@ -315,6 +316,9 @@ func (s *Store) flush(ctx context.Context, read, remove, prefix string) (deleted
 			deleted += a.affected
 			if err != nil {
 				return err
+			}
+			if progress != nil {
+				progress(deleted)
 			}
 			cursor = keys[len(keys)-1].(string)
 		}

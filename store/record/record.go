@@ -48,7 +48,8 @@ type Retry struct {
 // A Name says which operation it was.
 type Name string
 
-// The operations. Get is also that of Item, Flush of FlushAll, LockList and LockFlush of AllLocks and FlushAllLocks, and LockAcquire of Block and Hold.
+// The operations. Get is also that of Item, Flush of FlushAll and FlushWithProgress, Count of CountRows and OtherPrefixes, LockList of AllLocks,
+// LockFlush of FlushAllLocks, LockOwner of Holder, and LockAcquire of Block and Hold.
 const (
 	Get            Name = "get"
 	Has            Name = "has"
@@ -67,6 +68,9 @@ const (
 	IncrementOrAdd Name = "increment_or_add"
 	List           Name = "list"
 	Stats          Name = "stats"
+	Count          Name = "count"
+	Export         Name = "export"
+	Import         Name = "import"
 	Prune          Name = "prune"
 	PruneBatch     Name = "prune_batch" // one statement of a Prune that deletes
 	LockAcquire    Name = "lock_acquire"
@@ -82,7 +86,7 @@ const (
 func Names() []Name {
 	return []Name{
 		Get, Has, Many, Pull, Put, Forever, PutMany, PutIfLocked, Add, Touch, Forget, Flush, Increment, Decrement, IncrementOrAdd,
-		List, Stats, Prune, PruneBatch, LockAcquire, LockRefresh, LockRelease, LockForce, LockOwner, LockList, LockFlush,
+		List, Stats, Count, Export, Import, Prune, PruneBatch, LockAcquire, LockRefresh, LockRelease, LockForce, LockOwner, LockList, LockFlush,
 	}
 }
 

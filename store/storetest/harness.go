@@ -55,7 +55,7 @@ func Run(t *testing.T, open Opener) {
 }
 
 func cases() []testCase {
-	return slices.Concat(reading, writing, counting, locking, lockTable, limits, browsing, pruning, remembering)
+	return slices.Concat(reading, writing, counting, locking, lockTable, limits, browsing, pruning, remembering, dumping)
 }
 
 type testCase struct {

@@ -1,0 +1,445 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/larder-cache/larder/store/record"
+)
+
+// A Row is a whole row of the cache table, to be copied: live or expired, sound or corrupt.
+type Row struct {
+	Key        string        // without prefix; the whole row key if all prefixes were asked for
+	Value      []byte        // the stored bytes, after base64 where Laravel has it on SQLite, so that they mean the same in every engine
+	Expiration int64         // Unix seconds, as in the column
+	TTL        time.Duration // how long the row still lived when it was read, by the database server's clock; 0 or less if it had expired
+}
+
+// ExportOptions narrow an Export. The zero value exports the live rows of the store's prefix.
+type ExportOptions struct {
+	Pattern     string // As in ListOptions. Defaults to "*".
+	State       State  // Defaults to Live.
+	After       string // The key after which to begin, in the column's own order: the last one of an Export that was stopped.
+	AllPrefixes bool   // Every row of the table, by whole row keys. Defaults to false.
+}
+
+// Export returns the rows that the options select, whole, in the order in which the key column sorts.
+//
+// It reads page after page by key, and of each as many values at a time as make up 4 MiB, or one that is larger alone. So it holds no statement
+// open while a row is looked at, and its memory does not grow with the table. Rows written meanwhile are seen as they were before or after,
+// or not at all, and no row is seen twice. The sequence ends with an error, if there is one, as its last element; an Export with the
+// last key as After goes on from there.
+func (s *Store) Export(ctx context.Context, o ExportOptions) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		op, rows := s.begin(record.Export, ""), int64(0)
+		err := s.export(ctx, o, func(r Row) bool { rows++; return yield(r, nil) })
+		if errors.Is(err, errStop) {
+			err = nil
+		}
+		op.end(ctx, record.Done, rows, err)
+		if err != nil {
+			yield(Row{}, fmt.Errorf("export: %w", err))
+		}
+	}
+}
+
+func (s *Store) export(ctx context.Context, o ExportOptions, yield func(Row) bool) error {
+	list := ListOptions{Pattern: o.Pattern, State: o.State}
+	if err := list.setDefaults(); err != nil {
+		return err
+	}
+	prefix := s.prefix
+	if o.AllPrefixes {
+		prefix = ""
+	}
+	literal, _, _ := cutAny(list.Pattern, "*?")
+	err := s.withPrefix(prefix+literal, func(condition string, args []any) error {
+		cursor := ""
+		if o.After != "" {
+			cursor = prefix + o.After
+		}
+		for {
+			page, err := s.exportPage(ctx, list, cursor, condition, args)
+			if err != nil {
+				return err
+			}
+			if err := s.exportValues(ctx, list, prefix, page, yield); err != nil {
+				return err
+			}
+			if len(page) < listPage {
+				return nil
+			}
+			cursor = page[len(page)-1].key
+		}
+	})
+	return noRowsIfNotStorable(err)
+}
+
+// exportPage returns the keys and sizes of the next rows.
+func (s *Store) exportPage(ctx context.Context, o ListOptions, cursor, condition string, args []any) ([]listed, error) {
+	where := "1=1"
+	for _, c := range s.listConditions(o, condition) {
+		where += and(c)
+	}
+	if cursor != "" {
+		where += and(s.sql.afterKey)
+		args = append(args[:len(args):len(args)], cursor)
+	}
+	statement := fmt.Sprintf("%s WHERE %s ORDER BY %s LIMIT %d", s.sql.sizes, where, s.sql.byKey, listPage)
+	return s.page(ctx, s.text(statement), args)
+}
+
+// exportValues reads the values of a page, as many at a time as maxBatch allows, and yields the rows in the page's order. A row that is gone, or no
+// longer in the wanted state, is left out.
+func (s *Store) exportValues(ctx context.Context, o ListOptions, prefix string, page []listed, yield func(Row) bool) error {
+	for len(page) > 0 {
+		var (
+			wanted = make([]any, 0, len(page))
+			size   = int64(0)
+			n      = 0
+		)
+		for ; n < len(page) && (size == 0 || size+page[n].size <= maxBatch); n++ {
+			if match(o.Pattern, page[n].key[len(prefix):]) {
+				wanted, size = append(wanted, page[n].key), size+page[n].size
+			}
+		}
+		rows, err := s.exportRows(ctx, wanted)
+		if err != nil {
+			return err
+		}
+		for _, rowKey := range wanted {
+			r, found := rows[rowKey.(string)]
+			if !found || o.State == Live && r.TTL <= 0 || o.State == Expired && r.TTL > 0 {
+				continue
+			}
+			delete(rows, r.Key) // the values that have been yielded are the caller's, to keep or to drop
+			r.Key = r.Key[len(prefix):]
+			if !yield(r) {
+				return errStop
+			}
+		}
+		page = page[n:]
+	}
+	return nil
+}
+
+// exportRows returns the rows of the row keys, by row key.
+func (s *Store) exportRows(ctx context.Context, rowKeys []any) (map[string]Row, error) {
+	if len(rowKeys) == 0 {
+		return nil, nil
+	}
+	rows := make(map[string]Row, len(rowKeys))
+	err := s.repeat(ctx, reading, func() error {
+		clear(rows)
+		found, err := s.read.QueryContext(ctx, s.text(s.sql.many)+"("+placeholders(len(rowKeys))+")", rowKeys...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = found.Close() }()
+		for found.Next() {
+			var (
+				r   Row
+				now int64
+			)
+			if err := found.Scan(&r.Key, &r.Value, &r.Expiration, &now); err != nil {
+				return err
+			}
+			r.Value, r.TTL = s.dialect.fromColumn(r.Value), remaining(r.Expiration, now)
+			rows[r.Key] = r // by its own spelling, so that a look-alike is none of the wanted
+		}
+		return found.Err()
+	})
+	return rows, err
+}
+
+// ImportOptions say what an Import makes of the rows' times.
+type ImportOptions struct {
+	// Extend makes each row live for its TTL from now on, as if no time had passed since it was read, instead of until its expiration.
+	Extend bool
+
+	// Expired stores rows that have expired too. Defaults to false: they are left out.
+	Expired bool
+
+	// AllPrefixes takes the keys for whole row keys, as an Export with this option returns them. Defaults to false.
+	AllPrefixes bool
+}
+
+// An ImportResult tells what an Import did.
+type ImportResult struct {
+	Stored  int64 // rows
+	Expired int64 // rows that were left out because they had expired
+
+	// Lookalikes is how many rows gave way to another key which the key column's collation takes for theirs: live ones of the table, or rows of
+	// this very import.
+	Lookalikes int64
+}
+
+// Add sums up two results.
+func (r *ImportResult) Add(o ImportResult) {
+	r.Stored, r.Expired, r.Lookalikes = r.Stored+o.Stored, r.Expired+o.Expired, r.Lookalikes+o.Lookalikes
+}
+
+// A RowError is an error about one of the rows that were given to Import.
+type RowError struct {
+	Index int // of the row
+	Err   error
+}
+
+func (e *RowError) Error() string { return e.Err.Error() }
+
+func (e *RowError) Unwrap() error { return e.Err }
+
+// Import stores the rows as they are, whatever was there, or none of them: it checks all of them before it writes the first, and writes
+// what does not fit one statement (1,000 rows, 4 MiB) in one transaction. To import them again changes nothing.
+//
+// Values are stored byte for byte and not looked at; where Laravel stores base64, on SQLite, so does Import. A row that the table cannot hold
+// exactly is a [RowError] with a LimitError; one that only the server refuses is a LimitError alone. A row that is meant to live forever ends with an INT column,
+// as in Forever.
+func (s *Store) Import(ctx context.Context, rows []Row, o ImportOptions) (result ImportResult, err error) {
+	defer s.memory.wroteAll()
+	op := s.begin(record.Import, "")
+	defer func() { op.end(ctx, record.Stored, result.Stored, err) }()
+	result, err = s.importRows(ctx, rows, o)
+	if err != nil {
+		return ImportResult{}, fmt.Errorf("import %d rows: %w", len(rows), err)
+	}
+	return result, nil
+}
+
+// An imported row is one as the statement takes it.
+type imported struct {
+	rowKey, column string
+	expiration     int64
+}
+
+func (s *Store) importRows(ctx context.Context, rows []Row, o ImportOptions) (ImportResult, error) {
+	var result ImportResult
+	now, err := s.now(ctx)
+	if err != nil {
+		return result, err
+	}
+	ready, err := s.readyRows(rows, o, now, &result)
+	if err != nil || len(ready) == 0 {
+		return result, err
+	}
+	if result.Lookalikes, err = s.standing(ctx, ready); err != nil {
+		return result, err
+	}
+	err = s.writeRows(ctx, ready)
+	if isExpirationLimit(err) && endForever(ready, now) {
+		err = s.writeRows(ctx, ready)
+	}
+	if err != nil {
+		return result, err
+	}
+	lost, err := s.lostAmongThemselves(ctx, ready)
+	result.Stored, result.Lookalikes = int64(len(ready)), result.Lookalikes+lost
+	return result, err
+}
+
+// now returns the time in Unix seconds, by the clock of the store's statements.
+func (s *Store) now(ctx context.Context) (now int64, err error) {
+	err = s.repeat(ctx, reading, func() error { return s.read.QueryRowContext(ctx, s.text(s.sql.clock)).Scan(&now) })
+	return now, err
+}
+
+// readyRows checks the rows and returns those that are to be stored. Of a key that comes twice, the later row counts.
+func (s *Store) readyRows(rows []Row, o ImportOptions, now int64, result *ImportResult) ([]imported, error) {
+	prefix := s.prefix
+	if o.AllPrefixes {
+		prefix = ""
+	}
+	ready, at := make([]imported, 0, len(rows)), make(map[string]int, len(rows))
+	for i, r := range rows {
+		row := imported{rowKey: prefix + r.Key, expiration: r.Expiration}
+		err := checkRowKey(row.rowKey)
+		if err == nil {
+			row.column, err = s.dialect.toColumn(r.Value)
+		}
+		if err != nil {
+			return nil, &RowError{Index: i, Err: fmt.Errorf("key %q: %w", r.Key, err)}
+		}
+		if o.Extend {
+			row.expiration = now + wholeSeconds(r.TTL)
+		}
+		if row.expiration <= now && !o.Expired {
+			result.Expired++
+			continue
+		}
+		if before, twice := at[row.rowKey]; twice {
+			ready[before] = row
+			continue
+		}
+		at[row.rowKey] = len(ready)
+		ready = append(ready, row)
+	}
+	return ready, nil
+}
+
+// writeRows writes the rows in one statement, or in one transaction.
+func (s *Store) writeRows(ctx context.Context, rows []imported) error {
+	var (
+		batches [][]any
+		batch   []any
+		size    int
+	)
+	for _, r := range rows {
+		if len(batch) == maxList*rowArgs || len(batch) > 0 && size+len(r.column) > maxBatch {
+			batches, batch, size = append(batches, batch), nil, 0
+		}
+		batch, size = append(batch, r.rowKey, r.column, r.expiration), size+len(r.column)
+	}
+	if batches == nil {
+		_, err := s.exec(ctx, idempotent, s.importStatement(batch), batch...)
+		return err
+	}
+	batches = append(batches, batch)
+	return s.repeat(ctx, idempotent, func() error {
+		return s.inTransaction(ctx, func(tx *sqlx.Tx) error {
+			for _, batch := range batches {
+				if _, err := tx.ExecContext(ctx, s.importStatement(batch), batch...); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func (s *Store) importStatement(batch []any) string {
+	return s.sql.put + s.sql.importRow + strings.Repeat(","+s.sql.importRow, len(batch)/rowArgs-1) + s.sql.putTail
+}
+
+// endForever makes rows that live forever end where an INT column does, and reports whether that changed any.
+func endForever(rows []imported, now int64) (changed bool) {
+	for i, r := range rows {
+		if remaining(r.expiration, now) > foreverFrom && r.expiration > math.MaxInt32 {
+			rows[i].expiration, changed = math.MaxInt32, true
+		}
+	}
+	return changed
+}
+
+// standing counts the live rows of the table that storing the rows would take over from keys of another spelling.
+func (s *Store) standing(ctx context.Context, rows []imported) (n int64, err error) {
+	err = s.eachKeyLike(ctx, rows, s.sql.isLive, func(_ string, wanted bool) {
+		if !wanted {
+			n++
+		}
+	})
+	return n, err
+}
+
+// lostAmongThemselves counts the rows that others of the same import have taken over.
+func (s *Store) lostAmongThemselves(ctx context.Context, rows []imported) (int64, error) {
+	n := int64(len(rows))
+	err := s.eachKeyLike(ctx, rows, "", func(_ string, wanted bool) {
+		if wanted {
+			n--
+		}
+	})
+	return n, err
+}
+
+// eachKeyLike visits the keys of the table that its collation takes for those of the rows, and tells which are theirs to the byte.
+func (s *Store) eachKeyLike(ctx context.Context, rows []imported, condition string, visit func(found string, wanted bool)) error {
+	wanted := make(map[string]bool, len(rows))
+	keys := make([]any, len(rows))
+	for i, r := range rows {
+		wanted[r.rowKey], keys[i] = true, r.rowKey
+	}
+	for len(keys) > 0 {
+		n := min(len(keys), maxList)
+		statement := s.sql.keys + " WHERE " + s.sql.keyIn + "(" + placeholders(n) + ")" + and(condition)
+		var found []string
+		err := s.repeat(ctx, reading, func() error {
+			found = nil
+			return s.read.SelectContext(ctx, &found, s.text(statement), keys[:n]...)
+		})
+		if err != nil {
+			return err
+		}
+		for _, key := range found {
+			visit(key, wanted[key])
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
+// CountRows returns how many rows are in the state: of the store's prefix, or of the whole table.
+func (s *Store) CountRows(ctx context.Context, state State, allPrefixes bool) (n int64, err error) {
+	op := s.begin(record.Count, "")
+	defer func() { op.end(ctx, record.Done, n, err) }()
+	o := ListOptions{State: state}
+	if err := o.setDefaults(); err != nil {
+		return 0, fmt.Errorf("count rows: %w", err)
+	}
+	prefix := s.prefix
+	if allPrefixes {
+		prefix = ""
+	}
+	err = s.withPrefix(prefix, func(condition string, args []any) error {
+		where := "1=1"
+		for _, c := range s.listConditions(o, condition) {
+			where += and(c)
+		}
+		return s.repeat(ctx, reading, func() error {
+			return s.read.QueryRowContext(ctx, s.text(s.sql.count+" WHERE "+where), args...).Scan(&n)
+		})
+	})
+	if err = noRowsIfNotStorable(err); err != nil {
+		return 0, fmt.Errorf("count rows: %w", err)
+	}
+	return n, nil
+}
+
+// othersPage is how many keys one statement of OtherPrefixes reads.
+const othersPage = 5000
+
+// OtherPrefixes returns the families of the rows that do not have the store's prefix, live or expired, the largest by rows first. Bytes are not
+// counted: only keys are read. If ctx ends before all have been, it returns what was counted until then, with the error.
+func (s *Store) OtherPrefixes(ctx context.Context, largest int) (_ Families, err error) {
+	op, rows := s.begin(record.Count, ""), int64(0)
+	defer func() { op.end(ctx, record.Done, rows, err) }()
+	t := newFamilyTally(largest)
+	if s.prefix == "" {
+		return t.families(), nil
+	}
+	err = s.withPrefix(s.prefix, func(condition string, args []any) error {
+		statement := fmt.Sprintf("%s WHERE NOT (%s) ORDER BY %s LIMIT %d", s.sql.keys, condition, s.sql.byKey, othersPage)
+		next := fmt.Sprintf("%s WHERE NOT (%s)%s ORDER BY %s LIMIT %d", s.sql.keys, condition, and(s.sql.afterKey), s.sql.byKey, othersPage)
+		for {
+			var keys []string
+			err := s.repeat(ctx, reading, func() error {
+				keys = nil
+				return s.read.SelectContext(ctx, &keys, s.text(statement), args...)
+			})
+			if err != nil {
+				return err
+			}
+			rows += int64(len(keys))
+			for _, key := range keys {
+				t.add(family(key), Count{Rows: 1})
+			}
+			if len(keys) < othersPage {
+				return nil
+			}
+			if statement != next {
+				statement, args = next, append(args[:len(args):len(args)], nil)
+			}
+			args[len(args)-1] = keys[len(keys)-1]
+		}
+	})
+	if err != nil {
+		err = fmt.Errorf("count rows of other prefixes: %w", err)
+	}
+	return t.families(), err
+}
