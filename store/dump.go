@@ -443,3 +443,18 @@ func (s *Store) OtherPrefixes(ctx context.Context, largest int) (_ Families, err
 	}
 	return t.families(), err
 }
+
+// Row returns the row of key as it stands in the table, live or expired. It returns ErrNotFound if there is none.
+func (s *Store) Row(ctx context.Context, key string) (Row, error) {
+	rowKey := s.prefix + key
+	rows, err := s.exportRows(ctx, []any{rowKey})
+	r, found := rows[rowKey]
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Row{}, fmt.Errorf("row %q: %w", key, err)
+	}
+	r.Key = key
+	return r, nil
+}

@@ -1,0 +1,196 @@
+// Package dump is the form in which rows of the cache table are kept in files: one JSON object a line, each complete in itself.
+//
+//	{"key":"greeting","value":"s:5:\"hello\";","expiration":1788000000,"ttl":600}
+//
+// The value is the row's own bytes, PHP's serialization. Where a key or value is not UTF-8, which JSON cannot say, its base64 stands in key_base64 or
+// value_base64 instead. The expiration is in Unix seconds, and ttl how many of them were left when the row was read.
+package dump
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/larder-cache/larder/store"
+)
+
+// A Writer writes rows. Flush must be called at the end.
+type Writer struct{ out *bufio.Writer }
+
+// NewWriter returns a Writer to w.
+func NewWriter(w io.Writer) *Writer { return &Writer{bufio.NewWriterSize(w, 64<<10)} }
+
+// Write writes one row. It makes no copy of the value, which may be 16 MB.
+func (w *Writer) Write(r store.Row) error {
+	_, _ = w.out.WriteString("{") // the first error of a bufio.Writer is returned by all that follow
+	w.field("key", []byte(r.Key))
+	_, _ = w.out.WriteString(",")
+	w.field("value", r.Value)
+	_, err := fmt.Fprintf(w.out, ",\"expiration\":%d,\"ttl\":%d}\n", r.Expiration, int64(r.TTL/time.Second))
+	return err
+}
+
+// Flush writes what is still in memory.
+func (w *Writer) Flush() error { return w.out.Flush() }
+
+func (w *Writer) field(name string, text []byte) {
+	if !utf8.Valid(text) {
+		_, _ = w.out.WriteString(`"` + name + `_base64":"`)
+		e := base64.NewEncoder(base64.StdEncoding, w.out)
+		_, _ = e.Write(text)
+		_ = e.Close()
+		_, _ = w.out.WriteString(`"`)
+		return
+	}
+	_, _ = w.out.WriteString(`"` + name + `":"`)
+	w.escaped(text)
+	_, _ = w.out.WriteString(`"`)
+}
+
+// escaped writes the inside of a JSON string.
+func (w *Writer) escaped(text []byte) {
+	start := 0
+	for i, c := range text {
+		if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
+			continue
+		}
+		_, _ = w.out.Write(text[start:i])
+		start = i + 1
+		switch c {
+		case '"', '\\':
+			_, _ = w.out.Write([]byte{'\\', c})
+		case '\n':
+			_, _ = w.out.WriteString(`\n`)
+		default:
+			_, _ = fmt.Fprintf(w.out, `\u%04x`, c)
+		}
+	}
+	_, _ = w.out.Write(text[start:])
+}
+
+// A Reader reads rows. Its errors name the line.
+type Reader struct {
+	in   *bufio.Reader
+	line int
+}
+
+// NewReader returns a Reader of r.
+func NewReader(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, 64<<10)} }
+
+// Line returns the number of the line that was read last, from 1.
+func (r *Reader) Line() int { return r.line }
+
+// Next returns the next row, or io.EOF after the last. Empty lines are passed over.
+func (r *Reader) Next() (store.Row, error) {
+	for {
+		text, err := r.in.ReadBytes('\n')
+		if len(text) == 0 && errors.Is(err, io.EOF) {
+			return store.Row{}, io.EOF
+		}
+		r.line++
+		if err != nil && !errors.Is(err, io.EOF) {
+			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
+		}
+		if text = bytes.TrimSpace(text); len(text) == 0 {
+			continue
+		}
+		row, err := parse(text)
+		if err != nil {
+			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
+		}
+		return row, nil
+	}
+}
+
+// A line is one row as JSON.
+type line struct {
+	Key         *string `json:"key"`
+	KeyBase64   *string `json:"key_base64"`
+	Value       *string `json:"value"`
+	ValueBase64 *string `json:"value_base64"`
+	Expiration  *int64  `json:"expiration"`
+	TTL         *int64  `json:"ttl"`
+}
+
+// parse refuses whatever it does not understand to the end: a misspelled field would else be a lost one.
+func parse(text []byte) (store.Row, error) {
+	if !utf8.Valid(text) {
+		return store.Row{}, errors.New("it is not UTF-8")
+	}
+	var l line
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		return store.Row{}, explain(err)
+	}
+	if d.More() {
+		return store.Row{}, errors.New("more than one JSON object on a line")
+	}
+	var (
+		row store.Row
+		key []byte
+		err error
+	)
+	if key, err = either("key", l.Key, l.KeyBase64, text); err != nil {
+		return row, err
+	}
+	if row.Value, err = either("value", l.Value, l.ValueBase64, text); err != nil {
+		return row, err
+	}
+	if l.Expiration == nil {
+		return row, errors.New(`"expiration" is missing: the Unix seconds at which the row expires`)
+	}
+	row.Key, row.Expiration = string(key), *l.Expiration
+	if l.TTL != nil {
+		const most = int64(1<<63-1) / int64(time.Second)
+		row.TTL = time.Duration(max(-most, min(*l.TTL, most))) * time.Second
+	}
+	return row, nil
+}
+
+// either returns the bytes of a field that has two forms.
+func either(name string, plain, encoded *string, text []byte) ([]byte, error) {
+	switch {
+	case plain != nil && encoded != nil:
+		return nil, fmt.Errorf("%q and %q: want one of them", name, name+"_base64")
+	case plain != nil:
+		// Half of a surrogate pair has no character, and the decoder makes U+FFFD of it.
+		if strange := []byte("\uFFFD"); bytes.Contains([]byte(*plain), strange) && !bytes.Contains(text, strange) && !bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
+			return nil, fmt.Errorf("%q: \\uD800 to \\uDFFF stand alone for no character", name)
+		}
+		return []byte(*plain), nil
+	case encoded != nil:
+		raw, err := base64.StdEncoding.DecodeString(*encoded)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no base64", name+"_base64")
+		}
+		return raw, nil
+	}
+	return nil, fmt.Errorf("%q is missing", name)
+}
+
+// explain tells what is wrong without repeating the line, which may hold secrets.
+func explain(err error) error {
+	var (
+		syntax *json.SyntaxError
+		kind   *json.UnmarshalTypeError
+	)
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("it is no JSON, at byte %d", syntax.Offset)
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("want a JSON object, got %s", kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s: got %s", strconv.Quote(kind.Field), kind.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends in the middle of its JSON")
+	}
+	return err // an unknown field, by its name
+}
