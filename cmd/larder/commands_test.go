@@ -95,9 +95,9 @@ func TestCommands_ListForPeople(t *testing.T) {
 	s.larder("put", "日本\x1b[31m", "x")
 	s.larder("put", "other", "x", "--prefix", "theirs_")
 	r := s.larder("list")
-	want := `^KEY           TYPE    SIZE  EXPIRES
-short         string  8     in (1h 0m|59m \d\ds)
-"日本\\x1b\[31m"  string  8     forever
+	want := `^KEY             TYPE    SIZE  EXPIRES
+short           string     8  in (1h 0m|59m \d\ds)
+"日本\\x1b\[31m"  string     8  forever
 $`
 	if !regexp.MustCompile(want).MatchString(r.stdout) {
 		t.Errorf("list prints\n%s\nwant\n%s", r.stdout, want)

@@ -4,28 +4,44 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"text/tabwriter"
+	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/store"
+	"github.com/larder-cache/larder/store/php"
 )
+
+// A listView is how list shows what it finds.
+type listView struct {
+	long   bool
+	reveal bool
+}
 
 func newListCmd(a *app) *cobra.Command {
 	var (
 		o            store.ListOptions
+		view         listView
 		state, order string
 	)
 	cmd := &cobra.Command{
 		Use:        "list [PATTERN]",
 		Aliases:    []string{"ls"},
 		SuggestFor: []string{"keys", "scan"},
-		Short:      "List the rows of the prefix, without their values",
+		Short:      "List the rows of the prefix",
 		Long: `List the live rows of the prefix whose key matches PATTERN, in which "*" stands for any characters and "?"
-for one; --state all lists the expired ones too. Values are never read whole.
+for one; --state all lists the expired ones too. Values are never read whole: on a terminal, and with --long,
+the beginning of each is shown. Tokens and other secrets are masked unless --reveal is given.
 
-With -o json each row is one line: {"key","type","size","state","expiration","ttl"}.`,
+How many rows other prefixes have is said on standard error; --log-level warn silences it.
+
+With -o json each row is one line: {"key","type","size","state","expiration","ttl"}, and with --long also
+"class", "meaning" and "preview". Keys are whole there, also those that hold a secret.`,
 		Example: "  larder list\n  larder list 'user:*' --state all --sort size --limit 20",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,10 +49,8 @@ With -o json each row is one line: {"key","type","size","state","expiration","tt
 				o.Pattern = args[0]
 			}
 			o.State, o.Order = store.State(state), store.Order(order)
-			switch o.State {
-			case store.Live, store.Expired, store.All:
-			default:
-				return usagef("--state %q: want live, expired or all", state)
+			if err := checkState(o.State); err != nil {
+				return err
 			}
 			switch o.Order {
 			case store.ByKey, store.ByExpiration, store.BySize:
@@ -46,14 +60,24 @@ With -o json each row is one line: {"key","type","size","state","expiration","tt
 			if o.Limit < 0 {
 				return usagef("--limit %d: want 0 (all) or more", o.Limit)
 			}
-			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error { return a.list(ctx, s, o) })
+			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error { return a.list(ctx, s, o, view) })
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "live", "which rows: live, expired or all")
 	cmd.Flags().StringVar(&order, "sort", "key", "by what: key, expiration (soonest first) or size (largest first)")
 	cmd.Flags().IntVar(&o.Limit, "limit", 0, "how many rows at most (default: all)")
 	cmd.Flags().BoolVar(&o.AllPrefixes, "all-prefixes", false, "list all of the table, by whole row keys")
+	cmd.Flags().BoolVarP(&view.long, "long", "l", false, "show what the values begin with also where the output is no terminal")
+	cmd.Flags().BoolVar(&view.reveal, "reveal", false, "show whole tokens and secrets, not only their first 4 characters")
 	return cmd
+}
+
+func checkState(state store.State) error {
+	switch state {
+	case store.Live, store.Expired, store.All:
+		return nil
+	}
+	return usagef("--state %q: want live, expired or all", state)
 }
 
 // An entryView is a row without its value, as -o json prints it.
@@ -64,6 +88,14 @@ type entryView struct {
 	State      store.State     `json:"state"`
 	Expiration int64           `json:"expiration"` // Unix seconds
 	TTL        int64           `json:"ttl"`        // seconds; 0 or less if it has expired
+	*longView
+}
+
+// A longView is what --long adds.
+type longView struct {
+	Class   string `json:"class"`   // of an object or enum, else ""
+	Meaning string `json:"meaning"` // of a well-known key, else ""
+	Preview string `json:"preview"` // the beginning of the value, as PHP would name it
 }
 
 func viewEntry(e store.Entry) entryView {
@@ -77,34 +109,117 @@ func viewEntry(e store.Entry) entryView {
 // Columns are aligned over this many rows at a time, so that the first ones appear before the last are read.
 const alignedRows = 500
 
-func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions) error {
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	rows := 0
+func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions, view listView) error {
+	out := a.output()
+	long := view.long || out.Terminal
+	table := newListTable(a, out, long)
+	var progress *term.Progress
+	if !out.Terminal {
+		progress = a.progress("listing", -1)
+		defer progress.Done()
+	}
+	rows, size := int64(0), int64(0)
 	for e, err := range s.List(ctx, o) {
 		if err != nil {
 			_ = table.Flush() // what was found before the error is shown; the error says more
 			return err
 		}
-		if rows++; a.json() {
-			if err := a.printJSON(viewEntry(e)); err != nil {
+		rows, size = rows+1, size+e.Size
+		if progress != nil {
+			progress.Set(rows, -1)
+		}
+		k := a.viewKey(s, e, o.AllPrefixes, view.reveal)
+		if a.json() {
+			v := viewEntry(e)
+			if view.long {
+				_, class := php.Head([]byte(e.Head))
+				v.longView = &longView{Class: class, Meaning: k.Meaning.Name, Preview: preview(e, k, view.reveal)}
+			}
+			if err := a.printJSON(v); err != nil {
 				return err
 			}
 			continue
 		}
-		if rows == 1 {
-			_, _ = fmt.Fprintln(table, "KEY\tTYPE\tSIZE\tEXPIRES")
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", printable(e.Key), e.Type, e.Size, expires(e.TTL))
-		if rows%alignedRows == 0 {
+		addEntry(table, e, k, long, view.reveal)
+		if table.Len() == alignedRows {
 			if err := table.Flush(); err != nil {
 				return err
 			}
 		}
 	}
-	if rows == 0 && !a.json() {
-		a.sayf("%s", nothingListed(s, o))
+	if err := table.Flush(); err != nil || a.json() {
+		return err
 	}
-	return table.Flush()
+	if progress != nil {
+		progress.Done()
+	}
+	switch {
+	case rows == 0:
+		a.sayf("%s", nothingListed(s, o))
+	case out.Terminal:
+		a.remarkf("%s, %s", countText(rows, "row"), bytesText(size))
+	}
+	if !o.AllPrefixes && s.Prefix() != "" {
+		a.remarkOnOthers(ctx, s)
+	}
+	return nil
+}
+
+func newListTable(a *app, out term.Output, long bool) *term.Table {
+	columns := []term.Column{
+		{Title: "KEY", Least: 16, Middle: true}, {Title: "TYPE"}, {Title: "SIZE", Right: true}, {Title: "EXPIRES"},
+	}
+	if long {
+		columns = append(columns, term.Column{Title: "VALUE", Least: 8})
+	}
+	return term.NewTable(a.stdout, out, columns...)
+}
+
+func addEntry(table *term.Table, e store.Entry, k keyView, long, reveal bool) {
+	kind := term.Cell{Text: e.Type}
+	if e.Type == "corrupt" {
+		kind.Style = term.Bad
+	}
+	cells := []term.Cell{{Text: k.Text}, kind, {Text: strconv.FormatInt(e.Size, 10)}, {Text: expires(e.TTL), Style: urgency(e.TTL)}}
+	if long {
+		cells = append(cells, term.Cell{Text: preview(e, k, reveal), Style: term.Faint})
+	}
+	table.Add(cells...)
+}
+
+// maxCounting is how long list counts the rows of other prefixes, of which there may be millions.
+const maxCounting = 2 * time.Second
+
+// remarkOnOthers tells how many rows other prefixes have, so that nobody takes the list for the table.
+func (a *app) remarkOnOthers(ctx context.Context, s *store.Store) {
+	if a.level() > slog.LevelInfo {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxCounting)
+	defer cancel()
+	const named = 3
+	others, err := s.OtherPrefixes(ctx, named)
+	total := others.Rest.Rows
+	var names []string
+	for _, g := range others.Largest {
+		total += g.Rows
+		name := g.Name + "…"
+		if g.Name == "" {
+			name = "(none)"
+		}
+		names = append(names, fmt.Sprintf("%s (%s)", printable(name), humanize.Comma(g.Rows)))
+	}
+	if total == 0 {
+		return // or they could not be counted, which is no reason to fail
+	}
+	atLeast := ""
+	if err != nil {
+		atLeast = "more than "
+	}
+	if others.Rest.Rows > 0 {
+		names = append(names, fmt.Sprintf("others (%s)", humanize.Comma(others.Rest.Rows)))
+	}
+	a.sayf("not of prefix %q: %s%s: %s; --all-prefixes lists them", s.Prefix(), atLeast, countText(total, "row"), strings.Join(names, ", "))
 }
 
 func nothingListed(s *store.Store, o store.ListOptions) string {

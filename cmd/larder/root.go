@@ -53,6 +53,7 @@ that does not allow it).`,
 		newMigrateCmd(a),
 		newGetCmd(a), newPutCmd(a), newAddCmd(a), newHasCmd(a), newPullCmd(a), newTouchCmd(a), newForgetCmd(a),
 		newIncrementCmd(a), newDecrementCmd(a), newListCmd(a),
+		newInspectCmd(a), newStatsCmd(a), newPruneCmd(a), newFlushCmd(a), newExportCmd(a), newImportCmd(a),
 		newTokenCmd(a), newServeCmd(a),
 		newDemoCmd(a), newVersionCmd(a),
 	)

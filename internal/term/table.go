@@ -51,11 +51,13 @@ func (t *Table) Flush() error {
 	var text strings.Builder
 	if !t.titled {
 		t.titled = true
-		titles := make([]Cell, len(t.columns))
+		titles, any := make([]Cell, len(t.columns)), false
 		for i, c := range t.columns {
-			titles[i] = Cell{c.Title, Title}
+			titles[i], any = Cell{c.Title, Title}, any || c.Title != ""
 		}
-		t.line(&text, titles, widths)
+		if any {
+			t.line(&text, titles, widths)
+		}
 	}
 	for _, row := range t.rows {
 		t.line(&text, row, widths)
