@@ -45,6 +45,7 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		usage usageError
 		no    noError
 		limit *store.LimitError
+		ran   exitStatus
 
 		confirm *migrations.ConfirmError
 	)
@@ -55,6 +56,11 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		return exitNo
 	case err == errCouldNot:
 		return exitError
+	case errors.As(err, &ran):
+		if ran.err != nil {
+			a.sayf("%v", ran.err)
+		}
+		return ran.code
 	case errors.As(err, &no), errors.Is(err, store.ErrNotFound):
 		a.sayf("%v", err)
 		return exitNo

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/larder-cache/larder/internal/testdb"
 )
 
@@ -20,8 +22,13 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	testdb.Main(m)
+	testscript.Main(withServers{m}, map[string]func(){"larder": main})
 }
+
+// withServers stops the database servers that tests have started.
+type withServers struct{ m *testing.M }
+
+func (w withServers) Run() int { return testdb.Run(w.m) }
 
 // A server is a machine that larder runs on: a folder of its own, and variables.
 type server struct {

@@ -54,6 +54,7 @@ that does not allow it).`,
 		newGetCmd(a), newPutCmd(a), newAddCmd(a), newHasCmd(a), newPullCmd(a), newTouchCmd(a), newForgetCmd(a),
 		newIncrementCmd(a), newDecrementCmd(a), newListCmd(a),
 		newInspectCmd(a), newStatsCmd(a), newPruneCmd(a), newFlushCmd(a), newExportCmd(a), newImportCmd(a),
+		newLockCmd(a),
 		newTokenCmd(a), newServeCmd(a),
 		newDemoCmd(a), newVersionCmd(a),
 	)

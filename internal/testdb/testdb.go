@@ -125,17 +125,22 @@ func SQLite(tb testing.TB) string {
 }
 
 // Main runs the tests of a package, stops the server that they started, and fails if they left a goroutine behind. Call it from TestMain.
-func Main(m *testing.M) { goleak.VerifyTestMain(andStop{m}) }
+func Main(m *testing.M) { os.Exit(Run(m)) }
 
-// andStop stops the server with the last test, because a goroutine waits for it until then.
-type andStop struct{ tests *testing.M }
-
-func (a andStop) Run() int {
-	code := a.tests.Run()
+// Run is Main for a TestMain that has more to do: it returns the exit status.
+func Run(m interface{ Run() int }) int {
+	code := m.Run()
 	if shared != nil {
 		shared.Stop()
 	}
-	return code
+	if code != 0 {
+		return code // a test that failed may well have left something
+	}
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, "the tests left goroutines behind:", err)
+		return 1
+	}
+	return 0
 }
 
 func randomHex(n int) string {

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/larder-cache/larder/internal/testdb"
+)
+
+// TestScripts runs every script in testdata/script on each engine, with a database of its own in LARDER_DATABASE, the prefix app_, and
+// migrated tables. $ENGINE is mysql or sqlite. Beside testscript's own commands there are
+//
+//	exits STATUS COMMAND...          runs a command and checks its exit status; stdout and stderr then check what it prints
+//	row ROWKEY VALUE SECONDS         puts a row into the cache table as somebody else might have, to expire that many seconds from now. VALUE is
+//	                                 a Go string's inside
+//	lockrow ROWKEY OWNER SECONDS     the same for the lock table
+//	fill N PREFIX SECONDS            puts N rows named PREFIX0... there
+//	count N [LIKE]                   checks how many rows of the cache table have a row key LIKE that
+//	sql STATEMENT                    executes a statement
+func TestScripts(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, _ string) {
+		engine := strings.ToLower(t.Name()[strings.LastIndex(t.Name(), "/")+1:])
+		testscript.Run(t, testscript.Params{
+			Dir:   "testdata/script",
+			Setup: func(e *testscript.Env) error { return setUpScript(e, engine) },
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){
+				"exits": scriptExits, "row": scriptRow, "lockrow": scriptLockRow, "fill": scriptFill, "count": scriptCount, "sql": scriptSQL,
+			},
+			Condition: func(condition string) (bool, error) {
+				if condition == "mysql" || condition == "sqlite" {
+					return condition == engine, nil
+				}
+				return false, fmt.Errorf("unknown condition %q", condition)
+			},
+			RequireExplicitExec: true,
+			RequireUniqueNames:  true,
+		})
+	})
+}
+
+type dbKey struct{}
+
+func setUpScript(e *testscript.Env, engine string) error {
+	t, ok := e.T().(testing.TB)
+	if !ok {
+		return fmt.Errorf("testscript runs in a %T, want a *testing.T", e.T())
+	}
+	address := "sqlite:" + e.WorkDir + "/larder.db"
+	driver, dsn := "sqlite", e.WorkDir+"/larder.db"
+	if engine == "mysql" {
+		db := testdb.MySQL(t)
+		address, driver, dsn = db.URL(), "mysql", db.DSN()
+	}
+	e.Setenv("LARDER_DATABASE", address)
+	e.Setenv("LARDER_PREFIX", "app_")
+	e.Setenv("ENGINE", engine)
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return err
+	}
+	e.Defer(func() { _ = db.Close() })
+	e.Values[dbKey{}] = db
+	env := map[string]string{"LARDER_DATABASE": address}
+	code := run(t.Context(), []string{"migrate"}, environment{
+		stdin: strings.NewReader(""), stdout: new(strings.Builder), stderr: os.Stderr, dir: e.WorkDir,
+		lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	})
+	if code != 0 {
+		return fmt.Errorf("migrate: exit status %d", code)
+	}
+	return nil
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status is %d, want %d", got, want)
+	}
+}
+
+func execSQL(ts *testscript.TestScript, statement string, args ...any) {
+	_, err := ts.Value(dbKey{}).(*sql.DB).Exec(statement, args...)
+	ts.Check(err)
+}
+
+func expiring(ts *testscript.TestScript, seconds string) int64 {
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	ts.Check(err)
+	return time.Now().Unix() + n
+}
+
+func scriptRow(ts *testscript.TestScript, _ bool, args []string) {
+	value, err := strconv.Unquote(`"` + strings.ReplaceAll(args[1], `"`, `\"`) + `"`)
+	ts.Check(err)
+	execSQL(ts, "INSERT INTO cache VALUES (?,?,?)", args[0], value, expiring(ts, args[2]))
+}
+
+func scriptLockRow(ts *testscript.TestScript, _ bool, args []string) {
+	execSQL(ts, "INSERT INTO cache_locks VALUES (?,?,?)", args[0], args[1], expiring(ts, args[2]))
+}
+
+func scriptFill(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for from := 0; from < n; from += 500 {
+		var tuples []string
+		var values []any
+		for i := from; i < min(n, from+500); i++ {
+			tuples = append(tuples, "(?,?,?)")
+			values = append(values, fmt.Sprintf("%s%d", args[1], i), `s:3:"bar";`, expiring(ts, args[2]))
+		}
+		execSQL(ts, "INSERT INTO cache VALUES "+strings.Join(tuples, ","), values...)
+	}
+}
+
+func scriptCount(ts *testscript.TestScript, _ bool, args []string) {
+	like := "%"
+	if len(args) > 1 {
+		like = args[1]
+	}
+	quote := "`key`" // which SQLite takes too
+	got := ""
+	ts.Check(ts.Value(dbKey{}).(*sql.DB).QueryRow("SELECT COUNT(*) FROM cache WHERE "+quote+" LIKE ?", like).Scan(&got))
+	if got != args[0] {
+		ts.Fatalf("%s rows, want %s", got, args[0])
+	}
+}
+
+func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
+	execSQL(ts, strings.Join(args, " "))
+}
