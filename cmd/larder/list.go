@@ -219,7 +219,11 @@ func (a *app) remarkOnOthers(ctx context.Context, s *store.Store) {
 	if others.Rest.Rows > 0 {
 		names = append(names, fmt.Sprintf("others (%s)", humanize.Comma(others.Rest.Rows)))
 	}
-	a.sayf("not of prefix %q: %s%s: %s; --all-prefixes lists them", s.Prefix(), atLeast, countText(total, "row"), strings.Join(names, ", "))
+	line := fmt.Sprintf("%s%s of other prefixes (--all-prefixes): %s", atLeast, countText(total, "row"), strings.Join(names, ", "))
+	if o := term.Of(a.stderr, a.lookupEnv); o.Terminal {
+		line = o.Fit(line, o.Width-len("larder: "))
+	}
+	a.sayf("%s", line)
 }
 
 func nothingListed(s *store.Store, o store.ListOptions) string {

@@ -132,9 +132,9 @@ func (a *app) drawStats(s *store.Store, st *store.Stats, reveal bool) error {
 	d := &drawing{output: a.output()}
 	how := "exact"
 	if st.Sampled {
-		how = fmt.Sprintf("estimated from %s; --sample-above 0 counts all", countText(st.Looked, "row"))
+		how = fmt.Sprintf("estimated from %s, --sample-above 0 counts all", countText(st.Looked, "row"))
 	}
-	d.printf("%s, %s of prefix %s (%s)", d.output.Paint(countText(st.Rows, "row"), term.Strong), bytesText(st.Bytes), printable(fmt.Sprintf("%q", s.Prefix())), how)
+	d.printf("%s, %s of prefix %q (%s)", d.output.Paint(countText(st.Rows, "row"), term.Strong), bytesText(st.Bytes), s.Prefix(), how)
 	d.table("", []column{{"live", st.Live, term.Normal}, {"expired", st.Expired, term.Warning}, {"forever", st.Forever, term.Normal},
 		{"corrupt", st.Corrupt, term.Bad}}, st.Bytes)
 	d.table("BY TYPE, of all bytes", fromGroups(st.Types, store.Count{}), st.Bytes)
