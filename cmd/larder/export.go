@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -53,7 +54,12 @@ Interrupted, it ends with a whole line and says with which --after it goes on; -
 	return cmd
 }
 
+// frugal is how much memory Go tries to keep to while rows are copied, of which each may be 16 MB: the collector would else let as much again pile
+// up as is in use.
+const frugal = 40 << 20
+
 func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions, file string) (err error) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	var (
 		to   = a.stdout
 		what = term.Of(a.stdout, a.lookupEnv)

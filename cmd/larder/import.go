@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -59,6 +60,7 @@ type importView struct {
 }
 
 func (a *app) importRows(ctx context.Context, s *store.Store, o store.ImportOptions, from io.Reader) error {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	progress := a.progress("importing", -1)
 	done, upTo, err := storeRows(ctx, s, o, from, func(rows int64) { progress.Set(rows, -1) })
 	progress.Done()
