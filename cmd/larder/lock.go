@@ -145,7 +145,7 @@ the database before COMMAND ran, or the lock was lost and COMMAND killed; 126 CO
 			case at < 0 || len(args) < 2:
 				return errors.New("the command is missing: want it behind --, as in larder lock run NAME -- command")
 			case at > 1:
-				return fmt.Errorf("unexpected argument %q: want NAME -- COMMAND...", args[1])
+				return fmt.Errorf("unexpected argument %q: want NAME -- COMMAND", args[1])
 			}
 			return nil
 		},
