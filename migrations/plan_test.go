@@ -61,7 +61,9 @@ func (c spyConn) ExecContext(ctx context.Context, query string, args []driver.Na
 // spyOn returns the same database through a spy.
 func (b *bench) spyOn() (*bench, *spy) {
 	s := &spy{real: b.db.Driver(), address: b.address}
-	return &bench{T: b.T, kind: b.kind, address: b.address, db: sql.OpenDB(s)}, s
+	db := sql.OpenDB(s)
+	b.Cleanup(func() { _ = db.Close() })
+	return &bench{T: b.T, kind: b.kind, address: b.address, db: db}, s
 }
 
 func statements(p *migrations.Plan) (sql []string) {

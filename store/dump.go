@@ -445,7 +445,9 @@ func (s *Store) OtherPrefixes(ctx context.Context, largest int) (_ Families, err
 }
 
 // Row returns the row of key as it stands in the table, live or expired. It returns ErrNotFound if there is none.
-func (s *Store) Row(ctx context.Context, key string) (Row, error) {
+func (s *Store) Row(ctx context.Context, key string) (row Row, err error) {
+	op := s.begin(record.Row, key)
+	defer func() { op.end(ctx, record.Hit, 1, err) }()
 	rowKey := s.prefix + key
 	rows, err := s.exportRows(ctx, []any{rowKey})
 	r, found := rows[rowKey]

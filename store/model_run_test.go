@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ var (
 	foreignValues = []sample{
 		{nil, "", "corrupt", store.ErrCorrupt},
 		{nil, "rubbish", "corrupt", store.ErrCorrupt},
-		{nil, "i:7", "int", store.ErrCorrupt}, // the kind is that of the beginning
+		{nil, "i:7", "corrupt", store.ErrCorrupt},
 		{int64(7), "i:007;", "int", int64(7)},
 		{int64(7), "i:+7;", "int", int64(7)},
 		{0.0, "d:-0;", "float", int64(0)},
@@ -529,7 +530,12 @@ func (m *machine) list(t *rapid.T) {
 		prefix = ""
 	}
 	want := m.listed(prefix, o)
-	for _, e := range got {
+	for i, e := range got {
+		// The head is of no fixed length, and that of a corrupt value whatever base64 makes of it.
+		value := want[e.Key].Head
+		if e.Type == "corrupt" || bytes.HasPrefix(value, e.Head) && len(e.Head) >= min(len(value), 200) {
+			e.Head, got[i].Head = value, value
+		}
 		same(t, "entry", e, want[e.Key])
 	}
 	m.sameOrder(t, got, want, o)
@@ -545,7 +551,7 @@ func (m *machine) listed(prefix string, o store.ListOptions) map[string]store.En
 		key := r.key[len(prefix):]
 		if o.Pattern == "" || matches(o.Pattern, key) {
 			want[key] = store.Entry{
-				Key: key, Type: r.value.kind, Size: int64(len(m.model.column(r.value))), Expiration: r.expiration,
+				Key: key, Head: []byte(r.value.text), Type: r.value.kind, Size: int64(len(m.model.column(r.value))), Expiration: r.expiration,
 				TTL: time.Duration(r.expiration-m.model.now) * time.Second,
 			}
 		}

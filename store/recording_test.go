@@ -179,6 +179,10 @@ var operations = []struct {
 		_, err := s.OtherPrefixes(ctx, 1)
 		return err
 	}},
+	{method: "Store.Row", want: []string{"row hit a 1"}, run: func(ctx context.Context, s *store.Store) error {
+		_, err := s.Row(ctx, "a")
+		return err
+	}},
 	{method: "Store.Export", want: []string{"export done  3"}, run: func(ctx context.Context, s *store.Store) error {
 		return drain(s.Export(ctx, store.ExportOptions{}))
 	}},

@@ -69,6 +69,7 @@ const (
 	List           Name = "list"
 	Stats          Name = "stats"
 	Count          Name = "count"
+	Row            Name = "row"
 	Export         Name = "export"
 	Import         Name = "import"
 	Prune          Name = "prune"
@@ -86,7 +87,7 @@ const (
 func Names() []Name {
 	return []Name{
 		Get, Has, Many, Pull, Put, Forever, PutMany, PutIfLocked, Add, Touch, Forget, Flush, Increment, Decrement, IncrementOrAdd,
-		List, Stats, Count, Export, Import, Prune, PruneBatch, LockAcquire, LockRefresh, LockRelease, LockForce, LockOwner, LockList, LockFlush,
+		List, Stats, Count, Row, Export, Import, Prune, PruneBatch, LockAcquire, LockRefresh, LockRelease, LockForce, LockOwner, LockList, LockFlush,
 	}
 }
 
