@@ -66,11 +66,18 @@ func (s Set) Fetchers() []*fetcher.Fetcher {
 	return fetchers
 }
 
-// Close closes the fetchers; see [fetcher.Fetcher.Close].
+// Close closes the fetchers; see [fetcher.Fetcher.Close]. Tickets come first, because what they are at may need their token still.
 func (s Set) Close(ctx context.Context) error {
 	var errs []error
-	for _, t := range s {
-		errs = append(errs, t.Fetcher.Close(ctx))
+	for _, tickets := range []bool{true, false} {
+		for _, t := range s {
+			if isTicket(t.Config) != tickets {
+				continue
+			}
+			if err := t.Fetcher.Close(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("close token %q: what it is at has not ended: %w", t.Config.Key, err))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }

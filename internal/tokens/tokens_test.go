@@ -1,8 +1,10 @@
 package tokens
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/larder-cache/larder/fetcher"
 	"github.com/larder-cache/larder/fetcher/fetchertest"
@@ -99,6 +101,44 @@ func TestNew_FetchesEveryVendorsTokensAndTickets(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A short-lived process prints the row's ticket and refreshes it while it closes. It has nothing else in memory, so that
+// needs the token, whose name comes first.
+func TestSet_ClosesATicketBeforeTheTokenThatItNeeds(t *testing.T) {
+	fake := fetchertest.NewWeCom(fetchertest.WithLife(5 * time.Minute))
+	t.Cleanup(fake.Close)
+	s := openStore(t)
+	configured := []config.Token{
+		{Key: "app", Source: "wecom", BaseURL: fake.URL, AppKey: fake.AppKey, AppSecret: config.Secret(fake.AppSecret)},
+		{Key: "app_ticket", Source: "wecom_ticket", API: "jsapi", BaseURL: fake.URL, Options: map[string]config.Secret{"token": "app"}},
+	}
+	open := func() Set {
+		set, err := New(s, configured)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	set := open()
+	ticket, err := set[1].Token(t.Context())
+	if err == nil {
+		err = errors.Join(set.Close(t.Context()), s.Put(t.Context(), "app_ticket", ticket, 90*time.Second)) // within the time ahead, before the hard window
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake.SetLatency(50 * time.Millisecond) // so that the refresh is under way when the set closes
+	set = open()
+	if _, err := set[1].Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if st := set[1].Status(); st.LastError != nil || fake.Count("ticket") != 2 {
+		t.Errorf("the ticket was asked for %d times, want 2; %v", fake.Count("ticket"), st.LastError)
 	}
 }
 
