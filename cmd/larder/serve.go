@@ -34,7 +34,7 @@ func newServeCmd(a *app) *cobra.Command {
 Requests carry "Authorization: Bearer KEY": LARDER_API_KEY, or the api_keys of larder.yaml, which have roles. On a
 loopback address it may run without a key. Any number of servers may run it; one of them fetches at a time.
 
-SIGINT and SIGTERM stop it when the requests under way are answered and a fetch under way is stored; a second one
+SIGINT, SIGTERM and SIGHUP (but not under nohup) stop it when the requests under way are answered and a fetch under way is stored; a second one
 stops it at once.`,
 		Example: "  larder serve\n  curl http://127.0.0.1:8420/v1/tokens/dingding_access_token",
 		Args:    cobra.NoArgs,

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"strings"
 	"sync"
@@ -176,5 +177,25 @@ func TestServe_WantsTheKeyItWasGiven(t *testing.T) {
 	_ = resp.Body.Close()
 	if resp.StatusCode != 200 {
 		t.Errorf("with the key: %d", resp.StatusCode)
+	}
+}
+
+// A service that was started with nohup outlives its terminal.
+func TestServe_GoesOnAfterASIGHUPThatNohupIgnores(t *testing.T) {
+	vendor := newVendor(t)
+	s := tokenServer(t, "sqlite:"+t.TempDir()+"/larder.db", vendor)
+	s.larder("migrate")
+	signal.Ignore(syscall.SIGHUP) // which a process inherits
+	defer signal.Reset(syscall.SIGHUP)
+	v := s.serve()
+	if err := v.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	v.await("/readyz")
+	if err := v.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.cmd.Wait(); err != nil || vendor.Count() != 1 {
+		t.Errorf("%v, %d fetches\n%s", err, vendor.Count(), v.said())
 	}
 }
