@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"time"
 
@@ -51,7 +53,11 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	keys := apiKeys(cfg)
 	listener, err := api.Listen(ctx, cfg.Listen.Value, keys)
-	if err != nil {
+	var network *net.OpError
+	switch {
+	case errors.As(err, &network): // the address is in use, or another machine's
+		return fmt.Errorf("%s: %w", cfg.Listen.Source, err)
+	case err != nil:
 		return usagef("%s: %w", cfg.Listen.Source, err)
 	}
 	defer func() { _ = listener.Close() }() // Serve has closed it, unless something failed before

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -198,4 +199,10 @@ func TestServe_GoesOnAfterASIGHUPThatNohupIgnores(t *testing.T) {
 	if err := v.cmd.Wait(); err != nil || vendor.Count() != 1 {
 		t.Errorf("%v, %d fetches\n%s", err, vendor.Count(), v.said())
 	}
+}
+
+func TestServe_AddressInUseIsNoFaultOfTheCommandLine(t *testing.T) {
+	taken := httptest.NewServer(nil)
+	t.Cleanup(taken.Close)
+	newServer(t, "sqlite:x.db").wantError(3, []string{"serve", "--listen", taken.Listener.Addr().String()}, "--listen", "in use")
 }
