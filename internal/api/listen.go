@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// loopbackHost reports whether a request's Host header names this machine.
+// loopbackHost reports whether a request's Host header names this machine. A name may be in any case, and end with the root's dot.
 func loopbackHost(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -47,7 +48,7 @@ func loopbackHost(hostport string) bool {
 	if len(host) > 2 && host[0] == '[' {
 		host = host[1 : len(host)-1]
 	}
-	return loopback(host)
+	return loopback(strings.ToLower(strings.TrimSuffix(host, ".")))
 }
 
 // grace is how long requests may go on after the service was told to stop. It is more than a token's fetch takes.
