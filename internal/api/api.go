@@ -110,10 +110,15 @@ func otherwise(mux *http.ServeMux) http.Handler {
 		}
 		refusal := statusOnly{ResponseWriter: w}
 		h.ServeHTTP(&refusal, r)
+		if refusal.status < http.StatusBadRequest { // a redirect to the path without its double slashes, where there is nothing either
+			w.Header().Del("Location")
+			refusal.status = http.StatusNotFound
+		}
 		p := problem{Status: refusal.status, Title: http.StatusText(refusal.status), Detail: "there is nothing at this path"}
 		if allow := w.Header().Get("Allow"); allow != "" {
 			p.Detail = "this path takes " + allow
 		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		p.write(w)
 	})
 }

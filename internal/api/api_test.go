@@ -196,6 +196,16 @@ func TestService_ErrorsAreProblems(t *testing.T) {
 	}
 }
 
+// The router redirects //x to /x also where there is nothing.
+func TestService_NothingAtAPathWithDoubleSlashesIsNoRedirect(t *testing.T) {
+	for _, path := range []string{"//v2", "/v1/../v2", "/v1//tokens/t/"} {
+		w := newFixture().do("GET", path, "")
+		if w.Code != 404 || w.Header().Get("Location") != "" || !strings.Contains(w.Body.String(), `"title":"Not Found","status":404`) {
+			t.Errorf("%s: %d to %q: %s", path, w.Code, w.Header().Get("Location"), w.Body)
+		}
+	}
+}
+
 func TestService_KeysAndRoles(t *testing.T) {
 	for _, tt := range []struct {
 		header string
