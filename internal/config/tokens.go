@@ -141,9 +141,9 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 	if life := f.duration("life", fields["life"], 0); life != nil && *life <= 0 {
 		f.failf(fields["life"].value, "life: want more than 0")
 	}
-	t.Timeout = f.duration("timeout", fields["timeout"], maxTimeout)
-	if t.Timeout != nil && *t.Timeout == 0 {
-		f.failf(fields["timeout"].value, "timeout: want more than 0")
+	t.Timeout = f.duration("timeout", fields["timeout"], 0)
+	if t.Timeout != nil && (*t.Timeout == 0 || *t.Timeout > maxTimeout) {
+		f.failf(fields["timeout"].value, "timeout: %v is not possible; want more than 0, and %v at the most", *t.Timeout, maxTimeout)
 	}
 	t.Stale = f.duration("stale", fields["stale"], 0)
 	t.RefreshAhead = f.duration("refresh_ahead", fields["refresh_ahead"], src.life)
@@ -198,8 +198,8 @@ func available() []string {
 	return names
 }
 
-// duration returns the duration of a field, nil if the field is not there or is wrong. It must be less than limit, unless limit is 0.
-func (f *file) duration(name string, fd field, limit time.Duration) *time.Duration {
+// duration returns the duration of a field, nil if the field is not there or is wrong. It must be less than the token's life, unless that is 0.
+func (f *file) duration(name string, fd field, life time.Duration) *time.Duration {
 	if !fd.ok {
 		return nil
 	}
@@ -209,8 +209,8 @@ func (f *file) duration(name string, fd field, limit time.Duration) *time.Durati
 		f.failf(fd.value, "%s: %s is not a duration; write one such as 200s or 10m", name, quote(deref(fd.value).Value))
 	case d < 0:
 		f.failf(fd.value, "%s: %v is negative", name, d)
-	case limit > 0 && d >= limit:
-		f.failf(fd.value, "%s: %v is as long as the token lives (%v) or longer", name, d, limit)
+	case life > 0 && d >= life:
+		f.failf(fd.value, "%s: %v is as long as the token lives (%v) or longer", name, d, life)
 	default:
 		return &d
 	}
