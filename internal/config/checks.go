@@ -113,6 +113,15 @@ func inTheClear(base string) bool {
 	return u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback())
 }
 
+// checkAPIKey says what is wrong with a key that nobody could present: a header's value ends with its last visible character, and has no line
+// breaks. The key is never quoted.
+func checkAPIKey(key string) string {
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "this API key has a blank, a line break or another character that the header Authorization cannot carry; want visible ASCII characters"
+	}
+	return ""
+}
+
 // quote quotes a value that is no secret, and shortens it.
 func quote(value string) string {
 	const most = 40

@@ -252,6 +252,9 @@ func (l *loader) apiKeys() []APIKey {
 	if !ok || v.value == "" {
 		return keys
 	}
+	if msg := checkAPIKey(v.value); msg != "" {
+		l.failf("%s: %s", v.at(), msg)
+	}
 	keys = slices.DeleteFunc(slices.Clone(keys), func(k APIKey) bool {
 		return k.single || k.Key == Secret(v.value)
 	})

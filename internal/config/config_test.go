@@ -158,6 +158,7 @@ func TestLoad_RefusesImpossibleFlagsAndVariables(t *testing.T) {
 		{setup{flags: Flags{Listen: s("8420")}}, `--listen: "8420" is not an address to listen on; want host:port`},
 		{setup{flags: Flags{Listen: s("h:99999")}}, "--listen"},
 		{setup{files: map[string]string{".env": "\nLARDER_LOG_LEVEL=loud"}}, `.env:2 (LARDER_LOG_LEVEL): "loud" is not a log level; want debug, info, warn or error`},
+		{setup{env: map[string]string{"LARDER_API_KEY": "S3cr3t\n"}}, "LARDER_API_KEY: this API key has a blank, a line break or"},
 		{setup{env: map[string]string{"DINGTALK_BASE_URL": "ftp://x"}}, "DINGTALK_BASE_URL: this is not an address; want https://"},
 		{setup{env: map[string]string{"DINGTALK_BASE_URL": "http://u:S3cr3t@h"}}, "DINGTALK_BASE_URL: the address must not contain a user or a password"},
 		{setup{env: map[string]string{"DINGTALK_BASE_URL": "http://u:S3cr3t%zz@h"}}, "DINGTALK_BASE_URL: this is not an address"},

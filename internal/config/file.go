@@ -318,6 +318,9 @@ func (f *file) readRoles(keyNode, n *yaml.Node) ([]Role, bool) {
 
 func (f *file) addAPIKey(n *yaml.Node, key APIKey) {
 	key.Source = f.at(n)
+	if msg := checkAPIKey(string(key.Key)); msg != "" {
+		f.failf(n, "%s", msg)
+	}
 	for _, other := range f.apiKeys {
 		if other.Key == key.Key {
 			f.failf(n, "this API key is the same as that of %s; give each its own, or join their roles: role: [read, tokens]", other.Source)

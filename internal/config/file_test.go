@@ -103,6 +103,8 @@ func TestLoad_FileErrors(t *testing.T) {
 		{"unknown role", "api_keys:\n- key: S3cr3t\n  role: reader", `larder.yaml:3: role: unknown role "reader" (did you mean "read"?)`},
 		{"no roles", "api_keys: [{key: S3cr3t, role: []}]", "larder.yaml:1: role: the list is empty"},
 		{"unknown key of an API key", "api_keys: [{key: S3cr3t, role: read, roles: x}]", `unknown key "roles" (did you mean "role"?)`},
+		{"an API key that nobody can present", "\napi_keys:\n- {key: 'S3cr3t ', role: read}", "larder.yaml:3: this API key has a blank, a line break or"},
+		{"a single API key that nobody can present", "api_key: 'S3cr3té'", "larder.yaml:1: this API key has a blank, a line break or"},
 		{"one key twice", "api_key: S3cr3t\napi_keys:\n- {key: S3cr3t, role: read}", "larder.yaml:3: this API key is the same as that of larder.yaml:1"},
 	} {
 		t.Run(tt.claim, func(t *testing.T) {
