@@ -169,6 +169,7 @@ func Load(flags Flags, lookupEnv func(string) (string, bool), dir string) (*Conf
 	}
 	c.APIKeys = l.apiKeys()
 	c.Tokens = l.tokens()
+	l.checkKeys(c)
 	l.laravelNotices()
 	if len(l.errs) > 0 {
 		return nil, errors.Join(l.errs...)

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/larder-cache/larder/fetcher"
 )
 
 // A source says which vendor's settings a token may have in larder.yaml, beside those of every token: see commonKeys.
@@ -272,6 +274,15 @@ func (l *loader) checkParents(tokens []Token) {
 			l.failf("%s: %s: token: no token %s is configured, and a ticket is asked for with one", t.At, t.Key, quote(name))
 		case !slices.Contains(parents, tokens[i].Source):
 			l.failf("%s: %s: token: the source of %s is %s; this ticket needs a token of %s", t.At, t.Key, quote(name), tokens[i].Source, strings.Join(parents, " or "))
+		}
+	}
+}
+
+// checkKeys reports the keys that leave no room for the name of the lock under which the token is fetched.
+func (l *loader) checkKeys(c *Config) {
+	for _, t := range c.Tokens {
+		if over := utf8.RuneCountInString(c.Prefix.Value+fetcher.LockName(t.Key)) - maxKey; over > 0 {
+			l.failf("%s: %s: with the prefix and what the lock's name has before it, the key is %d characters too long; shorten it", t.At, quote(t.Key), over)
 		}
 	}
 }

@@ -186,6 +186,15 @@ func TestLoad_TokenErrors(t *testing.T) {
 	}
 }
 
+// The key of a token's lock is longer than the token's.
+func TestLoad_TokenKeyLeavesRoomForItsLock(t *testing.T) {
+	file := func(length int) setup {
+		return setup{files: map[string]string{"larder.yaml": "prefix: p_\ntokens:\n  " + strings.Repeat("é", length) + ": {source: dingtalk, app_key: x, app_secret: S3cr3t}"}}
+	}
+	file(255 - len("p_larder:fetch:")).must(t)
+	file(255-len("p_larder:fetch:")+1).wantErrors(t, "the key is 1 characters too long")
+}
+
 // A token with an error still has its key, so that the environment's does not take its place with errors of its own.
 func TestLoad_BrokenTokenOfTheFileKeepsItsKey(t *testing.T) {
 	setup{
