@@ -278,9 +278,16 @@ func (l *loader) checkParents(tokens []Token) {
 	}
 }
 
-// checkKeys reports the keys that leave no room for the name of the lock under which the token is fetched.
+// checkKeys reports the keys that leave no room for the name of the lock under which the token is fetched, and those that MySQL's usual collations
+// take for another token's: the two would take the row away from each other for ever.
 func (l *loader) checkKeys(c *Config) {
-	for _, t := range c.Tokens {
+	folds := !strings.HasPrefix(c.Database.Value, "sqlite:")
+	for i, t := range c.Tokens {
+		alike := func(other Token) bool { return strings.EqualFold(other.Key, t.Key) }
+		if j := slices.IndexFunc(c.Tokens[:i], alike); folds && j >= 0 {
+			l.failf("%s: %s and %s (%s) differ only in case, and MySQL's usual collations make one row of the two; give one another name",
+				t.At, quote(t.Key), quote(c.Tokens[j].Key), c.Tokens[j].At)
+		}
 		if over := utf8.RuneCountInString(c.Prefix.Value+fetcher.LockName(t.Key)) - maxKey; over > 0 {
 			l.failf("%s: %s: with the prefix and what the lock's name has before it, the key is %d characters too long; shorten it", t.At, quote(t.Key), over)
 		}

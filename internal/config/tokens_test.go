@@ -186,6 +186,16 @@ func TestLoad_TokenErrors(t *testing.T) {
 	}
 }
 
+func TestLoad_TokensThatDifferOnlyInCaseAreOneRowOfMySQL(t *testing.T) {
+	s := setup{
+		files: map[string]string{"larder.yaml": "tokens:\n  É: {source: dingtalk, app_key: x, app_secret: S3cr3t}\n  é: {source: dingtalk, app_key: y, app_secret: S3cr3t}"},
+		env:   map[string]string{"LARDER_DATABASE": "mysql://h/db"},
+	}
+	s.wantErrors(t, `larder.yaml:3: "é" and "É" (larder.yaml:2) differ only in case`)
+	s.env["LARDER_DATABASE"] = "sqlite:x.db"
+	s.must(t)
+}
+
 // The key of a token's lock is longer than the token's.
 func TestLoad_TokenKeyLeavesRoomForItsLock(t *testing.T) {
 	file := func(length int) setup {
