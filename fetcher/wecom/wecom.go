@@ -66,8 +66,12 @@ func New(corpID, corpSecret string, opts ...Option) (*Source, error) {
 		return nil, err
 	}
 	secret := wire.NewSecret(corpSecret)
+	about := info("wecom gettoken", s, corpID, corpSecret)
+	// The apps of an organisation have its id in common and differ by their secrets alone, which change. So two of them on one key are not noticed, but
+	// another organisation's app is, or another vendor's.
+	about.App = fetcher.Fingerprint("wecom", corpID)
 	return &Source{wire.NewSource(wire.Spec{
-		Info:     info("wecom gettoken", s, corpID, corpSecret),
+		Info:     about,
 		Subject:  "an app of " + corpID,
 		Endpoint: s.Endpoint,
 		Secrets:  []wire.Secret{secret},
@@ -126,7 +130,6 @@ func info(name string, s *settings, credentials ...string) fetcher.Info {
 		RefreshAhead:    4 * time.Minute,
 		MaxRefreshAhead: 5 * time.Minute,
 		Renewal:         fetcher.SameRemainder,
-		// No App: the apps of an organisation have its id in common and differ by their secrets alone, which change.
-		Fingerprint: fetcher.Fingerprint(append([]string{name, s.String()}, credentials...)...),
+		Fingerprint:     fetcher.Fingerprint(append([]string{name, s.String()}, credentials...)...),
 	}
 }

@@ -92,3 +92,17 @@ var vendor = sourcetest.Vendor{
 }
 
 func TestSources(t *testing.T) { sourcetest.Run(t, vendor) }
+
+// Two organisations, or DingTalk and WeCom, on one key are noticed by it.
+func TestNew_NamesTheOrganisationAsTheApp(t *testing.T) {
+	app := func(corpID, secret string) string {
+		s, err := wecom.New(corpID, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Info().App
+	}
+	if one := app("corp", "s"); one == "" || one != app("corp", "t") || one == app("other", "s") {
+		t.Errorf("apps are %q, %q and %q", one, app("corp", "t"), app("other", "s"))
+	}
+}
