@@ -122,8 +122,17 @@ With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of th
 	}
 }
 
-// tokenGrace is how long a command waits for what its token has left to do, such as fetching the next one. It is more than a fetch takes.
-const tokenGrace = 10 * time.Second
+// closingTime is how long a command waits for what its tokens have left to do, such as fetching the next one. It is more than a fetch takes of
+// any of them, and a fetch's statements.
+func closingTime(configured []config.Token) time.Duration {
+	var timeout time.Duration
+	for _, t := range configured {
+		if t.Timeout != nil {
+			timeout = max(timeout, *t.Timeout)
+		}
+	}
+	return timeout + 10*time.Second
+}
 
 // withToken uses a configured token and lets it finish what it does behind its callers' backs.
 func (a *app) withToken(ctx context.Context, name string, use func(context.Context, tokens.Token) error) error {
@@ -147,7 +156,7 @@ func (a *app) withTokens(ctx context.Context, use func(context.Context, *store.S
 			return usageError{err}
 		}
 		err = use(ctx, s, set)
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenGrace)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime(cfg.Tokens))
 		defer cancel()
 		if closeErr := set.Close(closing); err == nil {
 			err = closeErr
@@ -161,11 +170,7 @@ func unknownToken(cfg *config.Config, name string) error {
 		return fmt.Errorf("token %q is not configured, and no other is: set CORP_ID and CORP_SECRET for dingding_access_token, "+
 			"or list tokens in larder.yaml", name)
 	}
-	var names []string
-	for _, t := range cfg.Tokens {
-		names = append(names, t.Key)
-	}
-	return fmt.Errorf("token %q is not configured; configured are: %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("token %q is not configured; configured are: %s", name, names(cfg))
 }
 
 func newTokenListCmd(a *app) *cobra.Command {

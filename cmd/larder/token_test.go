@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/larder-cache/larder/fetcher/fetchertest"
+	"github.com/larder-cache/larder/internal/config"
 	"github.com/larder-cache/larder/internal/laravel"
 	"github.com/larder-cache/larder/internal/testdb"
 )
@@ -171,4 +172,20 @@ tokens:
 		t.Errorf("calls are %v", calls)
 	}
 	s.want(0, "", "has", "shop_token", "--prefix", "shop_")
+}
+
+func TestTokenGet_AnUnknownNameIsToldOnOneLine(t *testing.T) {
+	s := newServer(t, "sqlite:"+testdb.SQLite(t), "S="+secret)
+	s.file("larder.yaml", `tokens: {"a\nb": {source: dingtalk, app_key: corp, app_secret: "${S}"}}`)
+	s.larder("migrate")
+	s.wantError(2, []string{"token", "get", "c"}, `token "c" is not configured; configured are: "a\nb"`)
+}
+
+// A fetch that is under way when a command has printed its token is waited for, however long it may take: else the command says that it could
+// not be done, and leaves the lock behind.
+func TestClosingTime_IsMoreThanAFetchTakes(t *testing.T) {
+	timeout := 59 * time.Second
+	if got := closingTime([]config.Token{{}, {Timeout: &timeout}, {}}); got < timeout+8*time.Second {
+		t.Errorf("closing time is %v with a timeout of %v", got, timeout)
+	}
 }
