@@ -38,6 +38,9 @@ func newConfig(info Info, opts []Option) (config, error) {
 		rejectEvery:  10 * time.Second,
 		shape:        ShapeString,
 	}
+	if info.Renewal == NewOldDies {
+		c.rejectEvery = time.Minute
+	}
 	for _, o := range opts {
 		if err := o.apply(&c); err != nil {
 			return config{}, err
@@ -142,7 +145,9 @@ func WithStale(grace time.Duration) Option {
 }
 
 // WithRejectInterval sets how often the fleet asks the vendor because of rejections at the most: whoever says that tokens are rejected cannot use
-// up the quota. Sooner than that, [Fetcher.Reject] returns [ErrRejectedTooOften]. Whole seconds, rounded up. Defaults to 10 s.
+// up the quota. Sooner than that, [Fetcher.Reject] returns [ErrRejectedTooOften]. Whole seconds, rounded up. Defaults to 10 s,
+// and to a minute where a new token ends the former one ([NewOldDies]): each rejection gets another token there, so that nothing else tells a
+// caller who is wrong from one who is right, and WeChat gives 2000 a day.
 func WithRejectInterval(every time.Duration) Option {
 	return option(func(c *config) error {
 		if every <= 0 {

@@ -418,6 +418,28 @@ func TestScenario12_LateReportInAnotherProcessGetsTheRowsToken(t *testing.T) {
 	})
 }
 
+// Whose new token ends the former one never gives the same again, so that only the interval bounds what a program costs that is wrong about its
+// tokens. WeChat gives 2000 a day.
+func TestScenario12_RejectionsLeaveADaysQuotaWhereTheFormerTokenDies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.NewOldDies)
+		f := process(t, s, v)
+		current := numbered(1)
+		wantToken(t, f, current)
+		for range 24 * 60 * 12 { // a day
+			if token, err := f.Reject(t.Context(), current); err == nil {
+				current = token
+			} else if !errors.Is(err, fetcher.ErrRejectedTooOften) {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		if n := v.Calls(); n < 1000 || n > 1500 {
+			t.Errorf("%d fetches in a day, want one a minute", n)
+		}
+	})
+}
+
 func TestScenario12_RejectionsAreBoundedAcrossProcesses(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.NewOldValid)

@@ -269,7 +269,8 @@ func TestFetcher_RejectedTokenWithoutSuccessorIsNotHandedOut(t *testing.T) {
 func TestFetcher_RejectOfATokenThatOnlyTheRowKnowsReadsTheRow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.NewOldDies)
-		behind, ahead := process(t, s, v), process(t, s, v)
+		soon := fetcher.WithRejectInterval(10 * time.Second)
+		behind, ahead := process(t, s, v, soon), process(t, s, v, soon)
 		wantToken(t, behind, numbered(1))
 		wantToken(t, ahead, numbered(1))
 		if _, err := ahead.Reject(t.Context(), numbered(1)); err != nil {
