@@ -13,7 +13,7 @@ var (
 	ErrSameToken = errors.New("the vendor gives the same token again")
 
 	// ErrRejectedTooOften is returned by Reject when the vendor was asked because of a rejection only just now, by any process. The token goes on
-	// being handed out.
+	// being handed out. The error that wraps it has a method RetryAfter() time.Duration, for errors.As.
 	ErrRejectedTooOften = errors.New("the vendor was asked because of a rejection only just now")
 )
 
@@ -108,9 +108,19 @@ func (f *Fetcher) heardOf(v view, sum string) error {
 	return nil
 }
 
-func tooOften(left time.Duration) error {
-	return fmt.Errorf("%w; again in %v", ErrRejectedTooOften, left.Round(time.Second))
+func tooOften(left time.Duration) error { return tooOftenError{left} }
+
+// A tooOftenError is an ErrRejectedTooOften that says for how long, to those who ask for it by an interface.
+type tooOftenError struct{ left time.Duration }
+
+func (e tooOftenError) Error() string {
+	return fmt.Sprintf("%v; again in %v", ErrRejectedTooOften, e.left.Round(time.Second))
 }
+
+func (e tooOftenError) Unwrap() error { return ErrRejectedTooOften }
+
+// RetryAfter returns for how long at most Reject answers so.
+func (e tooOftenError) RetryAfter() time.Duration { return e.left }
 
 // noteRejectFetch counts against the interval, also when the state row cannot be written.
 func (f *Fetcher) noteRejectFetch() {

@@ -429,8 +429,11 @@ func TestScenario12_RejectionsLeaveADaysQuotaWhereTheFormerTokenDies(t *testing.
 		for range 24 * 60 * 12 { // a day
 			if token, err := f.Reject(t.Context(), current); err == nil {
 				current = token
-			} else if !errors.Is(err, fetcher.ErrRejectedTooOften) {
-				t.Fatal(err)
+			} else {
+				var later interface{ RetryAfter() time.Duration }
+				if !errors.Is(err, fetcher.ErrRejectedTooOften) || !errors.As(err, &later) || later.RetryAfter() <= 0 || later.RetryAfter() > 61*time.Second {
+					t.Fatal(err)
+				}
 			}
 			time.Sleep(5 * time.Second)
 		}

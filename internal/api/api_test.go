@@ -196,6 +196,21 @@ func TestService_ErrorsAreProblems(t *testing.T) {
 	}
 }
 
+// later is a fetcher's error.
+type later time.Duration
+
+func (l later) Error() string             { return "again later" }
+func (l later) RetryAfter() time.Duration { return time.Duration(l) }
+
+func TestService_RejectedTooOftenSaysWhenToComeBack(t *testing.T) {
+	f := newFixture()
+	f.fetcher.err = fmt.Errorf("%w: %w", fetcher.ErrRejectedTooOften, later(48500*time.Millisecond))
+	w := f.do("POST", "/v1/tokens/t/reject", `{"access_token":"x"}`, isJSON)
+	if w.Code != 429 || w.Header().Get("Retry-After") != "49" {
+		t.Errorf("%d, Retry-After %q, want 429 and 49", w.Code, w.Header().Get("Retry-After"))
+	}
+}
+
 // The router redirects //x to /x also where there is nothing.
 func TestService_NothingAtAPathWithDoubleSlashesIsNoRedirect(t *testing.T) {
 	for _, path := range []string{"//v2", "/v1/../v2", "/v1//tokens/t/"} {

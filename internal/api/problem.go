@@ -58,7 +58,12 @@ func problemOf(err error) problem {
 		return p
 	}
 	if errors.Is(err, fetcher.ErrRejectedTooOften) {
-		return problem{Status: http.StatusTooManyRequests, Title: "Rejected too often", Detail: err.Error(), retryAfter: 10 * time.Second}
+		p = problem{Status: http.StatusTooManyRequests, Title: "Rejected too often", Detail: err.Error(), retryAfter: time.Second}
+		var later interface{ RetryAfter() time.Duration }
+		if errors.As(err, &later) {
+			p.retryAfter = max(p.retryAfter, later.RetryAfter())
+		}
+		return p
 	}
 	var source *fetcher.SourceError
 	if errors.As(err, &source) {
