@@ -134,7 +134,8 @@ func (s *statusOnly) WriteHeader(status int) { s.status = status }
 func (s *statusOnly) Write(p []byte) (int, error) { return len(p), nil }
 
 // guard refuses what a browser sends for a page of another site: a page could otherwise use an open service on its reader's own machine.
-// It compares the Host too, because a page's own name can be made to point to 127.0.0.1.
+// It compares the Host too, because a page's own name can be made to point to 127.0.0.1. Without a Host it was no browser, but mostly a load
+// balancer's check by HTTP/1.0.
 func (s *service) guard(next http.Handler) http.Handler {
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem{Status: http.StatusForbidden, Title: "Cross-site request", Detail: "a browser sent this for another site's page; call the service from a program"}.write(w)
@@ -143,7 +144,7 @@ func (s *service) guard(next http.Handler) http.Handler {
 	crossOrigin.SetDenyHandler(refuse)
 	protected := crossOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(s.keys) == 0 && !loopbackHost(r.Host) {
+		if len(s.keys) == 0 && r.Host != "" && !loopbackHost(r.Host) {
 			refuse(w, r)
 			return
 		}

@@ -267,7 +267,7 @@ func TestService_RefusesPagesOfOtherSites(t *testing.T) {
 			t.Errorf("%v: %d %s", headers, w.Code, w.Body)
 		}
 	}
-	for _, host := range []string{"localhost:8420", "127.0.0.1", "[::1]:8420", "127.1.2.3:1", "LocalHost:8420", "localhost.", "localhost.:8420"} {
+	for _, host := range []string{"", "localhost:8420", "127.0.0.1", "[::1]:8420", "127.1.2.3:1", "LocalHost:8420", "localhost.", "localhost.:8420"} {
 		if w := f.do("GET", "/v1/tokens/t", "", "Host: "+host); w.Code != 200 {
 			t.Errorf("%s: %d", host, w.Code)
 		}
