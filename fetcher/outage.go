@@ -48,7 +48,7 @@ func (r Renewal) harmless() bool { return r == SameRenewed || r == SameRemainder
 // isConfiguration reports whether the database is well, and what was asked of it wrong. Fetching past it would hide that.
 func isConfiguration(err error) bool {
 	var limit *store.LimitError
-	return errors.As(err, &limit) || errors.Is(err, store.ErrNoTable) || errors.Is(err, store.ErrLookalikeKey)
+	return errors.As(err, &limit) || errors.Is(err, store.ErrNoTable) || errors.Is(err, store.ErrNoAccess) || errors.Is(err, store.ErrLookalikeKey)
 }
 
 // fetchAlone fetches a token for this process alone. It is written into the row when the database is back.

@@ -739,6 +739,18 @@ func TestScenario18_WithoutDatabaseAndTokenFetchesAreBounded(t *testing.T) {
 	})
 }
 
+// A wrong password is no outage: a line of cron with one would ask the vendor every minute, and look as if all were well.
+func TestScenario18_WhatIsWronglyConfiguredIsNotFetchedAround(t *testing.T) {
+	for _, wrong := range []error{store.ErrNoAccess, store.ErrNoTable, store.ErrLookalikeKey, &store.LimitError{What: "row key"}} {
+		bubble(t, func(t *testing.T) {
+			s, v := newTable(), newVendor(fetcher.SameRenewed)
+			s.Fail(fmt.Errorf("get: %w", wrong))
+			wantError(t, process(t, s, v), wrong)
+			wantCalls(t, v, 0)
+		})
+	}
+}
+
 func TestScenario18_TokenOfAnOutageIsWrittenOnRecovery(t *testing.T) {
 	for name, c := range map[string]struct {
 		row  string

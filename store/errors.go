@@ -33,6 +33,10 @@ var (
 	// ErrNoTable is returned when the cache table or the lock table does not exist.
 	ErrNoTable = errors.New("table does not exist (create it with: larder migrate)")
 
+	// ErrNoAccess is returned when the server does not let the user in, or at the table, or has no database of that name. It stays so until
+	// somebody changes a setting, here or there.
+	ErrNoAccess = errors.New("no access to the database")
+
 	// ErrLockTimeout is returned by Lock.Block when the lock stayed with another owner for the whole wait.
 	ErrLockTimeout = errors.New("lock is still held by another owner")
 

@@ -334,13 +334,19 @@ const (
 	erShutdown           = 1053
 	erConnectionKilled   = 1927
 	erNoSuchTable        = 1146
-	erDataTooLong        = 1406
-	erOutOfRange         = 1264
-	erIncorrectString    = 1366
-	erPacketTooLarge     = 1153
-	erUnknown            = 1105 // "longer than 'max_allowed_packet' bytes" among others
-	erCantAggregate      = 1267 // illegal mix of collations (MariaDB)
-	erCantConvert        = 3854 // cannot convert string (MySQL)
+
+	erDatabaseDenied         = 1044
+	erAccessDenied           = 1045
+	erUnknownDatabase        = 1049
+	erTableDenied            = 1142
+	erAccessDeniedNoPassword = 1698
+	erDataTooLong            = 1406
+	erOutOfRange             = 1264
+	erIncorrectString        = 1366
+	erPacketTooLarge         = 1153
+	erUnknown                = 1105 // "longer than 'max_allowed_packet' bytes" among others
+	erCantAggregate          = 1267 // illegal mix of collations (MariaDB)
+	erCantConvert            = 3854 // cannot convert string (MySQL)
 )
 
 func (mysqlDialect) wrongCharset(err error) bool {
@@ -412,6 +418,8 @@ func (mysqlDialect) explain(err error) error {
 	switch {
 	case e.Number == erNoSuchTable:
 		return fmt.Errorf("%w: %w", ErrNoTable, err)
+	case e.Number == erDatabaseDenied, e.Number == erAccessDenied, e.Number == erUnknownDatabase, e.Number == erTableDenied, e.Number == erAccessDeniedNoPassword:
+		return fmt.Errorf("%w: %w", ErrNoAccess, err)
 	case e.Number == erPacketTooLarge, e.Number == erUnknown && strings.Contains(e.Message, "max_allowed_packet"):
 		return packetError(err)
 	case e.Number == erDataTooLong && strings.Contains(e.Message, "'value'"):

@@ -137,6 +137,8 @@ func outcomeOf(err error) record.Outcome {
 		return record.Lookalike
 	case errors.Is(err, ErrNoTable):
 		return record.NoTable
+	case errors.Is(err, ErrNoAccess):
+		return record.NoAccess
 	case errors.Is(err, ErrOverflow), errors.Is(err, ErrNoPrefix), errors.Is(err, ErrSameTable), isA[*LimitError](err), isA[*php.UnsupportedTypeError](err), isA[*php.LimitError](err):
 		return record.Refused
 	case errors.Is(err, ErrNotNumber), isA[*php.TypeError](err), isA[*php.OverflowError](err):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -290,6 +291,26 @@ func TestStore_AnEndedContextIsNotUnknown(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrOutcomeUnknown) {
 			t.Errorf("%s: error is %v, want only that the context ended", name, err)
 		}
+	}
+}
+
+func TestStore_NoAccessIsAnErrorOfItsOwn(t *testing.T) {
+	for name, change := range map[string]func(*mysql.Config){
+		"a wrong password":    func(c *mysql.Config) { c.Passwd = "wr0ng-pass" },
+		"an unknown user":     func(c *mysql.Config) { c.User = "nobody_of_that_name" },
+		"an unknown database": func(c *mysql.Config) { c.DBName = "no_such_database" },
+	} {
+		cfg := testdb.MySQL(t).Config()
+		change(cfg)
+		s, err := store.Open("mysql://" + url.UserPassword(cfg.User, cfg.Passwd).String() + "@" + cfg.Addr + "/" + cfg.DBName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Put(context.Background(), "k", 1, time.Minute)
+		if !errors.Is(err, store.ErrNoAccess) || strings.Contains(err.Error(), "wr0ng-pass") {
+			t.Errorf("%s: error is %v, want ErrNoAccess", name, err)
+		}
+		_ = s.Close()
 	}
 }
 

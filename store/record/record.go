@@ -116,6 +116,7 @@ const (
 	Refused   Outcome = "refused"         // the input cannot be stored, or the result not be held
 	Lookalike Outcome = "lookalike"       // a key that the column's collation equates stands in the way
 	NoTable   Outcome = "no_table"        // the schema was not migrated
+	NoAccess  Outcome = "no_access"       // the server refuses the user, or has no such database
 	Unknown   Outcome = "outcome_unknown" // the connection was lost and the change may or may not have been applied
 	Canceled  Outcome = "canceled"        // the context ended, and nothing was changed
 	Failed    Outcome = "failed"          // anything else
@@ -124,7 +125,7 @@ const (
 // IsError reports whether the operation failed.
 func (o Outcome) IsError() bool {
 	switch o {
-	case Corrupt, Mismatch, Refused, Lookalike, NoTable, Unknown, Canceled, Failed:
+	case Corrupt, Mismatch, Refused, Lookalike, NoTable, NoAccess, Unknown, Canceled, Failed:
 		return true
 	}
 	return false
