@@ -20,7 +20,7 @@ func newTokenCheckCmd(a *app) *cobra.Command {
 the white list of addresses, a permission, the quota, too many requests, the network.
 
 Exit status: 0 the vendor gave a token; 1 it refused; 3 it could not be asked, or is busy. Of WeChat's cgi-bin/token nothing is asked,
-because a new token would end the one in use.
+because a new token would end the one in use. A ticket is asked for with its token, which is fetched and stored if there is none.
 
 With -o json: {"name","source","ok","trouble","code","status","message","advice","expires_in"}; trouble is credential,
 address, permission, quota, throttle, network, outage, config, protocol or unknown.`,
