@@ -162,12 +162,51 @@ func (g *generator) script(n int) []step {
 		}
 		g.last = steps[len(steps)-1]
 	}
-	steps = steps[:n]
+	return timed(steps[:n], now)
+}
+
+// timed sets the times of steps that begin now.
+func timed(steps []step, now int64) []step {
 	for i := range steps {
 		now += steps[i].Advance
 		steps[i].Now = now
 	}
 	return steps
+}
+
+// boundaries returns an episode in which each operation that asks whether a row is live comes a second before its expiry, at it, and a second
+// after it. Chance would leave out one or the other.
+func (g *generator) boundaries() []step {
+	const ttl = 3
+	five := step{Op: "put", Key: []byte("foo"), TTL: new(int64(ttl))}
+	five.addValue(5)
+	held := step{Op: "acquire", Key: []byte("job"), Owner: []byte("alice"), TTL: new(int64(ttl))}
+	many := step{Op: "many", Keys: [][]byte{[]byte("foo"), []byte("bar")}}
+	made := step{Op: "flexible", Key: []byte("foo"), Fresh: ttl, TTL: new(int64(2 * ttl))}
+	made.addValue("made")
+	var steps []step
+	each := func(first, then step, after int64) {
+		if has, newer := g.has[then.Op]; newer && !has {
+			return
+		}
+		for _, then.Advance = range []int64{after - 1, after, after + 1} {
+			steps = append(steps, step{Op: "forget", Key: []byte("foo")}, step{Op: "forceRelease", Key: []byte("job")}, first, then)
+		}
+	}
+	for _, op := range []string{"get", "has", "pull", "add", "increment", "decrement", "touch", "put", "forget", "remember"} {
+		then := step{Op: op, Key: []byte("foo"), By: 1, TTL: new(int64(10))}
+		then.addValue("new")
+		each(five, then, ttl)
+	}
+	each(five, many, ttl)
+	each(made, made, ttl)
+	each(made, made, 2*ttl)
+	for _, op := range []string{"acquire", "release", "forceRelease", "refresh", "owner", "isLocked"} {
+		for _, owner := range []string{"alice", "bob"} {
+			each(held, step{Op: op, Key: []byte("job"), Owner: []byte(owner), TTL: new(int64(10))}, ttl)
+		}
+	}
+	return timed(steps, 1_700_000_000)
 }
 
 // scene returns steps that chance brings together too rarely.

@@ -87,8 +87,8 @@ type oracle struct {
 func (o *oracle) run(t *testing.T, seed uint64, steps int) {
 	t.Logf("%s, seed %d, %d steps", o.release.Version(t), seed, steps)
 	g := newGenerator(seed, features(t, o.release))
-	for o.steps < steps {
-		script := g.script(min(episode, steps-o.steps))
+	script := g.boundaries() // besides the steps that were asked for
+	for all := len(script) + steps; len(script) > 0; script = g.script(min(episode, all-o.steps)) {
 		first := o.steps
 		if at, trouble := o.episode(t, script); trouble != "" {
 			shortest, trouble := o.shrink(t, script[:at+1], trouble)
