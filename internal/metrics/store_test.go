@@ -32,6 +32,10 @@ func TestStore_CountsWhatItHears(t *testing.T) {
 	}
 	s.Operation(ctx, record.Operation{Name: record.Get, Outcome: record.MemoryHit, Key: "secret:1", Rows: 1})
 	s.Operation(ctx, record.Operation{Name: record.Put, Outcome: record.Unknown, Key: "secret:2", Duration: time.Minute, Err: errors.New("secret")})
+	for range 2 {
+		s.Operation(ctx, record.Operation{Name: record.PruneBatch, Outcome: record.Forgotten, Rows: 199, Duration: time.Millisecond})
+	}
+	s.Operation(ctx, record.Operation{Name: record.Prune, Outcome: record.Done, Rows: 398, Duration: time.Second})
 	s.Retry(ctx, record.Retry{Cause: record.Deadlock, Attempt: 1, Err: errors.New("secret")})
 
 	err := testutil.GatherAndCompare(registry, strings.NewReader(`
@@ -39,7 +43,13 @@ func TestStore_CountsWhatItHears(t *testing.T) {
 # TYPE larder_store_operations_total counter
 larder_store_operations_total{operation="get",outcome="hit"} 3
 larder_store_operations_total{operation="get",outcome="memory_hit"} 1
+larder_store_operations_total{operation="prune",outcome="done"} 1
+larder_store_operations_total{operation="prune_batch",outcome="forgotten"} 2
 larder_store_operations_total{operation="put",outcome="outcome_unknown"} 1
+# HELP larder_store_rows_total Rows that operations found, wrote or deleted in the database. Those of prune_batch are deleted by prunes, each counted once.
+# TYPE larder_store_rows_total counter
+larder_store_rows_total{operation="get"} 3
+larder_store_rows_total{operation="prune_batch"} 398
 # HELP larder_store_retries_total Statements that were repeated, by why they had failed.
 # TYPE larder_store_retries_total counter
 larder_store_retries_total{cause="busy"} 0
@@ -51,7 +61,7 @@ larder_store_retries_total{cause="lost_connection"} 0
 larder_store_retries_total{cause="not_ready"} 0
 larder_store_retries_total{cause="stale_read"} 0
 larder_store_retries_total{cause="too_many"} 0
-`), "larder_store_operations_total", "larder_store_retries_total")
+`), "larder_store_operations_total", "larder_store_rows_total", "larder_store_retries_total")
 	if err != nil {
 		t.Error(err)
 	}
