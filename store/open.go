@@ -155,7 +155,7 @@ func mysqlConnectors(address string) (failover, error) {
 // password.
 func mysqlConfigs(address string) ([]*mysql.Config, error) {
 	scheme, rest, isURL := strings.Cut(address, "://")
-	if !isURL {
+	if !isURL || strings.Contains(scheme, ":") { // a password may hold "://" too, and would be taken for a part of the scheme
 		cfg, err := parseDSN(address)
 		if err != nil || cfg.DBName == "" {
 			// The driver's message may quote what it took the password for.

@@ -37,6 +37,7 @@ func TestOpen_RefusesAddressesThatMakeNoSense(t *testing.T) {
 		{"mysql://u:" + secret + "@h/db?character_set_client=gbk", `option "character_set_client"`},
 		{"u:" + secret + "@tcp(h)/db?charset=gbk", `option "charset"`},
 		{"mysql://u:x?timeout=" + secret + "@h/db", `write "?" as %3F`},
+		{"u:" + secret + "://x@h/db", "want mysql://"},
 		{"u:" + secret, "want mysql://"},
 		{"u:" + secret + "@tcp(h)/", "want mysql://"},
 		{"u:" + secret + "/db", "want mysql://"},
