@@ -92,5 +92,5 @@ func (f Funnel) slot(ctx context.Context) (*Lock, error) {
 // jitter returns d, give or take 20 %, and at least a millisecond.
 func jitter(d time.Duration) time.Duration {
 	d = max(d, time.Millisecond)
-	return max(d*4/5+rand.N(d*2/5), time.Millisecond)
+	return max(d/5*4+rand.N(d/5*2), time.Millisecond) // divided first, or a long one would overflow
 }

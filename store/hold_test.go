@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,4 +126,16 @@ func TestHold_ReleasesAfterItsContextHasEnded(t *testing.T) {
 			t.Errorf("owner is %q, %v", owner, err)
 		}
 	})
+}
+
+// Whoever wants to wait for as long as it takes says so with the longest duration there is.
+func TestFunnel_SleepsForAnyTime(t *testing.T) {
+	s := openSQLite(t)
+	err := s.Funnel("slots").Then(t.Context(), func(ctx context.Context) error {
+		impatient := s.Funnel("slots").Sleep(math.MaxInt64).Block(time.Millisecond)
+		return impatient.Then(ctx, func(context.Context) error { return nil })
+	})
+	if !errors.Is(err, store.ErrLimiterTimeout) {
+		t.Errorf("got %v, want %v", err, store.ErrLimiterTimeout)
+	}
 }
