@@ -235,22 +235,44 @@ func (m *memory) stripe(key string) *atomic.Uint64 {
 // thing. That it also is what other keys have in common does no harm.
 //
 // Of ASCII, all collations but the binary ones equate upper and lower case; some ignore control characters, or spaces at the end; those for
-// Latin, Lithuanian and some more equate i, j and y, or u, v and w, and c with ch. A Chinese character is equal to itself alone. Any other may be
-// equal to, or be ignored among, whatever else.
+// Latin, Lithuanian and some more equate i, j and y, or u, v and w, and c with ch. MySQL's Hungarian one equates ccs with cscs, and so on for all
+// of its double letters, so that of a run of their parts no more is left than which they are. A Chinese character is equal to itself alone. Any
+// other may be equal to, or be ignored among, whatever else.
 func fold(dst []byte, key string) ([]byte, bool) {
+	run := byte(0)
+	end := func() {
+		if run != 0 {
+			dst, run = append(dst, 0, run), 0 // no character is left as 0
+		}
+	}
 	for _, r := range key {
 		switch {
 		case r >= 0x4E00 && r <= 0x9FFF:
+			end()
 			dst = append(dst, byte(r>>8), byte(r))
 		case r > 0x7F:
 			return nil, false
 		case r <= ' ' || r == 0x7F:
 		default:
-			dst = append(dst, folded[r]...)
+			left := folded[r]
+			if left == "" {
+				continue
+			}
+			if part := strings.IndexByte(doubled, left[0]); part >= 0 {
+				run |= 1 << (part % 8)
+				continue
+			}
+			end()
+			dst = append(dst, left...)
 		}
 	}
+	end()
 	return dst, true
 }
+
+// doubled are the parts of the Hungarian letters that are doubled by doubling their first part: cs, dz, dzs, gy, ly, ny, sz, ty and zs. Eight at
+// most are told apart.
+const doubled = "csdzgilnt"
 
 // folded is what is left of each ASCII character.
 var folded = func() (table [0x80]string) {
