@@ -422,3 +422,17 @@ func TestWithMemory_RefusesWhatMakesNoSense(t *testing.T) {
 		}
 	}
 }
+
+// A function of the caller's that panics does not make the memory answer with rows that are gone.
+func TestMemory_PruneWhoseProgressPanicsIsSeen(t *testing.T) {
+	withMemory(t, time.Hour, func(t *tierTest) {
+		t.must(t.store.Put(t.ctx, "key", 1, time.Minute))
+		t.must(t.store.Put(t.ctx, "stays", 1, time.Hour))
+		t.want("key", int64(1))
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = t.store.Prune(t.ctx, store.PruneOptions{MaxRows: 1, Progress: func(store.PruneProgress) { panic("full") }})
+		}()
+		t.want("key", nil)
+	})
+}

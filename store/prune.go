@@ -74,11 +74,11 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (PruneResult, error) 
 		store: s, options: o, total: -1,
 		lock: s.withoutPrefix().Lock(pruneLock+s.table, pruneLockTTL),
 	}
+	if o.bounded() { // or no live row is touched
+		defer s.memory.wroteAll() // also when Progress panics
+	}
 	op := s.begin(record.Prune, "")
 	err := p.prune(ctx)
-	if o.bounded() { // or no live row was touched
-		s.memory.wroteAll()
-	}
 	op.end(ctx, record.Done, p.done.Deleted(), err)
 	if err != nil {
 		return p.done, fmt.Errorf("prune: %w", err)
