@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 )
@@ -119,16 +120,20 @@ func (m *Memo) recall(keys []string) (items map[string]Item, unknown []string, w
 	return items, unknown, m.writes
 }
 
-// wrote forgets what is known of keys that were written, successfully or not; of all of them if none is named.
+// wrote forgets what is known of keys that were written, successfully or not, and of those that the database may take for them, whose row the
+// write may have taken over; of all keys if none is named.
 func (m *Memo) wrote(keys ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.writes++
-	for _, key := range keys {
-		delete(m.known, key)
-	}
 	if len(keys) == 0 {
 		clear(m.known)
+	}
+	for _, key := range keys {
+		delete(m.known, key)
+		if m.store.dialect.equatesKeys() {
+			maps.DeleteFunc(m.known, func(known string, _ memoized) bool { return mayBeEqual(known, key) })
+		}
 	}
 }
 

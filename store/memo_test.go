@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -62,4 +63,22 @@ func TestMemo_DoesNotOutliveTheValue(t *testing.T) {
 			t.Errorf("at its end the value is %d, %v, want 2 as it is", got, err)
 		}
 	})
+}
+
+// A write of Foo takes over the row of foo where the column's collation takes them for one.
+func TestMemo_WriteOfALookalikeIsSeen(t *testing.T) {
+	s := openMySQL(t)
+	for _, keys := range [][2]string{{"foo", "Foo"}, {"straße", "strasse"}, {"key", "kéy"}} {
+		m := s.Memo()
+		var value string
+		if err := errors.Join(m.Put(t.Context(), keys[0], "one", time.Minute), m.Get(t.Context(), keys[0], &value)); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Put(t.Context(), keys[1], "two", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Get(t.Context(), keys[0], &value); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s is %q, %v after %s took its row over", keys[0], value, err, keys[1])
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"hash/maphash"
@@ -273,6 +274,14 @@ func fold(dst []byte, key string) ([]byte, bool) {
 // doubled are the parts of the Hungarian letters that are doubled by doubling their first part: cs, dz, dzs, gy, ly, ny, sz, ty and zs. Eight at
 // most are told apart.
 const doubled = "csdzgilnt"
+
+// mayBeEqual reports whether some collation may take the two keys for one.
+func mayBeEqual(a, b string) bool {
+	var short, other [maxRowKey]byte
+	foldedA, ok := fold(short[:0], a)
+	foldedB, also := fold(other[:0], b)
+	return !ok || !also || bytes.Equal(foldedA, foldedB)
+}
 
 // folded is what is left of each ASCII character.
 var folded = func() (table [0x80]string) {
