@@ -127,6 +127,7 @@ func (o *oracle) step(t *testing.T, s step, before tables) (after tables, troubl
 	o.php.Ask(t, &seen.answers[theirs], s.command())
 	seen.answers[ours] = o.perform(t, s)
 	seen.after = [2]tables{o.tables(t, theirs), o.tables(t, ours)}
+	met := maps.Clone(o.used)
 
 	if !seen.sameAnswer() && !o.excused(func(d difference) bool { return d.answer != nil && d.answer(seen) }) {
 		return tables{}, seen.String()
@@ -144,6 +145,11 @@ func (o *oracle) step(t *testing.T, s step, before tables) (after tables, troubl
 		}
 		if !explained {
 			return tables{}, seen.String()
+		}
+	}
+	for _, d := range differences {
+		if o.applies(d) && d.must != nil && d.must(seen) && o.used[d.id] == met[d.id] {
+			return tables{}, fmt.Sprintf("larder does as Laravel does, against %s:\n%v", d.id, seen)
 		}
 	}
 	if len(diffs) == 0 {
