@@ -100,7 +100,11 @@ func (o ListOptions) pageSize() int {
 // List returns the entries of the rows that the options select, as they are found. It never reads whole values.
 //
 // By key it reads page after page, so that it holds no statement open and its memory does not grow with the table; rows written
-// meanwhile may or may not be seen, and no row is seen twice. In other orders it is one statement, which the server sorts.
+// meanwhile may or may not be seen, and no row is seen twice. In other orders it is one statement, which the server sorts. With a Limit of up to
+// 1,000, and a Pattern that has at most a "*" at its end, its rows are read before the first is seen. Otherwise it holds its connection until
+// the loop ends: a body that asks the same store needs a second one, which a pool of one does not have, and a server ends a statement
+// whose rows nobody takes (MySQL's net_write_timeout, 60 s).
+//
 // The sequence ends with an error, if there is one, as its last element.
 func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
@@ -197,6 +201,7 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 		statement += " WHERE " + s.text(strings.Join(conditions, " AND "))
 	}
 	order, paged := s.sql.byKey, o.Order == ByKey
+	bounded := o.Limit > 0 && o.isExact()
 	switch o.Order {
 	case ByExpiration:
 		order = s.sql.byExpiry
@@ -207,11 +212,11 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 	switch {
 	case paged:
 		statement += fmt.Sprintf(" LIMIT %d", o.pageSize())
-	case o.Limit > 0 && o.isExact():
+	case bounded:
 		statement += fmt.Sprintf(" LIMIT %d", o.Limit)
 	}
 	// A page is read whole before it is shown, so that a repeated statement shows no row twice and a slow reader holds none open.
-	if paged {
+	if paged || bounded && o.Limit <= listPage {
 		page, err := s.page(ctx, statement, args)
 		if err != nil {
 			return nil, err
@@ -221,7 +226,7 @@ func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string
 				return nil, err
 			}
 		}
-		if len(page) == o.pageSize() {
+		if paged && len(page) == o.pageSize() {
 			return &page[len(page)-1].key, nil
 		}
 		return nil, nil

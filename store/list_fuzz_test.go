@@ -116,3 +116,32 @@ func TestList_BytesThatAreNotUTF8DoNotMatchTheReplacementCharacter(t *testing.T)
 		t.Errorf("listed %q", e.Key)
 	}
 }
+
+// The body of a loop over a bounded list may use the store, also where there is one connection.
+func TestList_ABoundedListHoldsNoConnectionWhileItIsShown(t *testing.T) {
+	for name, open := range engines {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			s.DB().SetMaxOpenConns(1)
+			one, err := store.New(s.DB(), store.WithPrefix("p"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // which the loop would wait for
+			defer cancel()
+			if err := one.PutMany(ctx, map[string]any{"a": 1, "b": 2, "c": 3}, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			for _, order := range []store.Order{store.ByKey, store.ByExpiration, store.BySize} {
+				for e, err := range one.List(ctx, store.ListOptions{Order: order, Limit: 1}) {
+					if err != nil {
+						t.Fatalf("by %s: %v", order, err)
+					}
+					if gone, err := one.Forget(ctx, e.Key); err != nil || !gone {
+						t.Fatalf("by %s: forget is %v, %v", order, gone, err)
+					}
+				}
+			}
+		})
+	}
+}
