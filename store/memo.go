@@ -9,8 +9,8 @@ import (
 )
 
 // A Memo remembers what was read from a store, for the length of one request: each key is read once, also one that is missing, and reads after
-// that are free. Writes through the Memo go to the store and make it read the key again, and so does the end of a value's time; writes past it, by
-// this process or another, it does not see, so it should not live long.
+// that are free. Writes through the Memo go to the store and make it read the key again, and so does the end of a value's time, which may be
+// seen a second late; writes past it, by this process or another, it does not see, so it should not live long.
 //
 // It is Laravel's Cache::memo() (12.9 and later), and safe for concurrent use. What it has no method for, use on the store itself.
 type Memo struct {
