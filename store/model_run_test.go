@@ -131,7 +131,8 @@ var (
 	foreignValues = []sample{
 		{nil, "", "corrupt", store.ErrCorrupt},
 		{nil, "rubbish", "corrupt", store.ErrCorrupt},
-		{nil, "i:7", "corrupt", store.ErrCorrupt},
+		{nil, "i:7", "corrupt", store.ErrCorrupt}, // cut, or with something after it: a number's size tells
+		{nil, "i:7;i:8;", "corrupt", store.ErrCorrupt},
 		{int64(7), "i:007;", "int", int64(7)},
 		{int64(7), "i:+7;", "int", int64(7)},
 		{0.0, "d:-0;", "float", int64(0)},
