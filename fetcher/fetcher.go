@@ -47,7 +47,7 @@
 // # Failures
 //
 // What the vendor or the way to it did wrong is a [*SourceError]; nothing is stored then, and the token that is there goes on being handed out. A failure
-// answers for the vendor until its pause is over, in all processes with the same credentials: after a transient one 1 s, doubled each time up to a
+// answers for the vendor until its pause is over, in all processes with the same credentials: after a transient one 1 s (up to 2 s more in other processes), doubled each time up to a
 // minute; 5 s up to 5 minutes if the reply made no sense; what the vendor asks for if it says so; and an hour for a refusal that only people can end,
 // such as wrong credentials. It ends sooner when a token appears in the row, with other credentials, and when [Fetcher.Refresh] is called.
 //
@@ -262,7 +262,8 @@ func (f *Fetcher) needNotWait(h *held, now instant) bool {
 
 // again is the answer to a call that a remembered failure answers.
 func (f *Fetcher) again(x *failure, now instant) error {
-	return fmt.Errorf("%w (not asked again for %v)", x.err, time.Duration(x.until-now.mono).Round(time.Second))
+	left := max(time.Second, time.Duration(x.until-now.mono)).Round(time.Second)
+	return fmt.Errorf("%w (remembered: not asked again for %v, but by a refresh)", x.err, left)
 }
 
 // fallback returns the token that is in memory if it can still be used, and else the error.

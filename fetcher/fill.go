@@ -97,7 +97,7 @@ func (f *Fetcher) settle(v view, e errand) (*held, error) {
 		if e.not != "" {
 			f.markRejected(e.not)
 		}
-		return nil, err
+		return nil, f.again(f.lastFailure(), f.now())
 	}
 	if row == alien {
 		if f.own.Load() {

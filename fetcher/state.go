@@ -192,7 +192,12 @@ func (f *Fetcher) noteShared(at instant, told *failed) error {
 	}
 	until := at.after(time.Duration(told.Pause+1) * time.Second)
 	if own := f.failure; own != nil && own.shared && own.attempts == told.Attempts && string(own.class) == told.Class {
+		// The table counts whole seconds. What was known before is never later than the truth by more than that, so no look makes a pause longer.
+		until = min(until, own.until)
 		f.failure = &failure{err: own.err, class: own.class, attempts: own.attempts, told: at.mono, until: until, shared: true}
+		if at.mono >= until {
+			return nil
+		}
 		return f.failure.err
 	}
 	err := &SourceError{
