@@ -18,11 +18,15 @@ import (
 	"github.com/larder-cache/larder/fetcher/dingtalk"
 	"github.com/larder-cache/larder/fetcher/fetchertest"
 	"github.com/larder-cache/larder/internal/testdb"
+	"github.com/larder-cache/larder/internal/workers"
 	"github.com/larder-cache/larder/migrations"
 	"github.com/larder-cache/larder/store"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) {
+	workers.ServeIfAsked()
+	testdb.Main(m)
+}
 
 const key = "dingding_access_token"
 
@@ -50,15 +54,21 @@ func newFleet(t *testing.T, engine migrations.Engine) *fleet {
 		f.url = testdb.MySQL(t).URL()
 	}
 	before = goleak.IgnoreCurrent()
+	f.migrate(engine)
+	return f
+}
+
+// migrate makes the tables, and the test's own store.
+func (f *fleet) migrate(engine migrations.Engine) {
+	f.t.Helper()
 	f.reader = f.process()
 	m, err := migrations.New(f.reader.DB().DB, engine)
 	if err == nil {
-		_, err = m.Up(t.Context())
+		_, err = m.Up(context.Background())
 	}
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	return f
 }
 
 // process returns a store of its own, as another process would have.

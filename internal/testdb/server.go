@@ -22,6 +22,9 @@ type Server struct {
 	cfg  *mysql.Config
 	pid  int
 	stop func()
+
+	start  func() (*exec.Cmd, <-chan struct{}, error) // of a private server, on its data
+	exited <-chan struct{}
 }
 
 // Stop ends the server and removes its files. A server that was there before the tests is left alone.
@@ -29,6 +32,25 @@ func (s *Server) Stop() { s.stop() }
 
 // PID returns the process id of a private server, for tests that kill or pause it; 0 for any other.
 func (s *Server) PID() int { return s.pid }
+
+// Crash kills a private server as a machine that fails does. Its data stay for [Server.Restart].
+func (s *Server) Crash() error {
+	if err := syscall.Kill(s.pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill the server: %w", err)
+	}
+	<-s.exited
+	return nil
+}
+
+// Restart starts a private server again that crashed, at the same address, and waits until it answers.
+func (s *Server) Restart() error {
+	cmd, exited, err := s.start()
+	if err != nil {
+		return err
+	}
+	s.pid, s.exited = cmd.Process.Pid, exited
+	return waitReady(s.cfg, exited)
+}
 
 // findDaemon returns the server program to start, MariaDB's first. /usr/sbin is where Debian puts them, and is not
 // on every user's PATH.
@@ -99,35 +121,49 @@ func startPrivate(daemon, dir string, options []string) (*Server, error) {
 	args = append(args, asRoot()...)
 	args = append(args, options...)
 
-	logFile, err := os.Create(logPath)
+	s := &Server{start: func() (*exec.Cmd, <-chan struct{}, error) { return run(daemon, args, logPath) }}
+	cmd, exited, err := s.start()
 	if err != nil {
 		return nil, err
+	}
+	s.pid, s.exited = cmd.Process.Pid, exited
+	s.stop = func() {
+		select {
+		case <-s.exited: // the process id may be another's by now
+		default:
+			_ = s.Crash() // nothing in it is worth a clean shutdown
+		}
+		_ = os.RemoveAll(dir)
+	}
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Net, cfg.Addr = "root", "unix", filepath.Join(dir, "s")
+	if err := waitReady(cfg, exited); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("%s did not come up: %w%s", daemon, err, tail(logPath))
+	}
+	if err := createAccount(cfg); err != nil {
+		s.stop()
+		return nil, err
+	}
+	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = account, password, "tcp", fmt.Sprintf("127.0.0.1:%d", port)
+	s.cfg = cfg
+	return s, nil
+}
+
+// run starts the program, whose output is added to the log.
+func run(daemon string, args []string, logPath string) (*exec.Cmd, <-chan struct{}, error) {
+	logFile, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer func() { _ = logFile.Close() }()
 	cmd := exec.Command(daemon, args...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	exited, err := startTied(cmd)
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", daemon, err)
+		return nil, nil, fmt.Errorf("start %s: %w", daemon, err)
 	}
-
-	cfg := mysql.NewConfig()
-	cfg.User, cfg.Net, cfg.Addr = "root", "unix", filepath.Join(dir, "s")
-	stop := func() {
-		_ = cmd.Process.Kill() // nothing in it is worth a clean shutdown
-		<-exited
-		_ = os.RemoveAll(dir)
-	}
-	if err := waitReady(cfg, exited); err != nil {
-		stop()
-		return nil, fmt.Errorf("%s did not come up: %w%s", daemon, err, tail(logPath))
-	}
-	if err := createAccount(cfg); err != nil {
-		stop()
-		return nil, err
-	}
-	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = account, password, "tcp", fmt.Sprintf("127.0.0.1:%d", port)
-	return &Server{cfg: cfg, pid: cmd.Process.Pid, stop: stop}, nil
+	return cmd, exited, nil
 }
 
 // The account that tests use has a password with every character that an address must escape.

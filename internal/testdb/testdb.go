@@ -162,6 +162,22 @@ func Durable(tb testing.TB) *Server {
 	return ownServer(tb, "--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync", "--innodb-doublewrite=1")
 }
 
+// Private returns a server of its own, stopped when the test ends, for tests that crash or pause it, or change its global variables. It never is the one
+// of [EnvDSN].
+func Private(tb testing.TB) *Server {
+	tb.Helper()
+	daemon := findDaemon()
+	if daemon == "" {
+		tb.Fatalf("no mariadbd or mysqld to start%s", howToInstall)
+	}
+	s, err := StartPrivate(daemon)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Stop)
+	return s
+}
+
 func ownServer(tb testing.TB, options ...string) *Server {
 	tb.Helper()
 	s, err := start(options...)

@@ -41,3 +41,23 @@ func TestSQLite_FileDoesNotExistYet(t *testing.T) {
 		t.Errorf("stat: %v, want not to exist", err)
 	}
 }
+
+func TestServer_RestartsOnItsDataAfterACrash(t *testing.T) {
+	s := testdb.Private(t)
+	db := s.Database(t).Open(t)
+	if _, err := db.Exec("CREATE TABLE t (i INT)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Crash(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ping(); err == nil {
+		t.Error("a server that crashed answers")
+	}
+	if err := s.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("INSERT INTO t VALUES (1)"); err != nil {
+		t.Error(err)
+	}
+}
