@@ -10,7 +10,7 @@ import (
 // BenchmarkComparisons runs each side of each comparison as an ordinary benchmark, for profiles and benchstat.
 func BenchmarkComparisons(b *testing.B) {
 	s := newSubject(b, testdb.Roomy(b))
-	for _, c := range slices.Concat(s.byHandComparisons(b), []comparison{s.putMany("put-many-1000", 0, "does not wait for its disk")}, s.laravelComparisons(b), inProcess(), []comparison{memoryComparison(b)}) {
+	for _, c := range slices.Concat(s.byHandComparisons(b), []comparison{s.putMany("put-many-1000", 0, "does not wait for its disk")}, s.laravelComparisons(b), inProcess(), tokenComparisons(b), []comparison{memoryComparison(b)}) {
 		b.Run(c.name, func(b *testing.B) {
 			for _, side := range []struct {
 				name string

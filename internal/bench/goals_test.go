@@ -12,7 +12,10 @@ import (
 	"github.com/larder-cache/larder/internal/testdb"
 )
 
-var page = flag.String("page", "", "the file that the report is written to, as Markdown; none by default")
+var (
+	page   = flag.String("page", "", "the file that the report is written to, as Markdown; none by default")
+	tokens = flag.String("tokens", "", "the file whose table of tokens is replaced; none by default")
+)
 
 // perComparison is how long each comparison may take.
 const perComparison = 4 * time.Second
@@ -44,6 +47,13 @@ func TestGoals(t *testing.T) {
 	})
 	t.Run("Laravel", func(t *testing.T) { compare(t, s.laravelComparisons(t)...) })
 	t.Run("InProcess", func(t *testing.T) { compare(t, append(inProcess(), memoryComparison(t))...) })
+	var rushes string
+	t.Run("Tokens", func(t *testing.T) {
+		compare(t, tokenComparisons(t)...)
+		results, table := tokenRushes(t, server)
+		add(results...)
+		rushes = table
+	})
 	t.Run("PruneStall", func(t *testing.T) { add(newSubject(t, server).pruneStall(t)...) })
 	t.Run("LargeTable", func(t *testing.T) {
 		large, small := newSubject(t, server), newSubject(t, server)
@@ -64,7 +74,24 @@ func TestGoals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if *tokens != "" {
+		if err := writeTokens(*tokens, rushes); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, line := range rep.missed() {
 		t.Errorf("GOAL MISSED: %s", line)
 	}
+}
+
+func writeTokens(path, table string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	written, err := withTable(string(text), table)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(written), 0o644)
 }
