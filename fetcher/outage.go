@@ -14,7 +14,16 @@ import (
 const directEvery = time.Minute
 
 // withoutTable does an errand while the database cannot be used: with the token in memory, or, where that harms nobody, a token of this process's own.
+// A token that was rejected is out of use then, as after a fetch that failed.
 func (f *Fetcher) withoutTable(ctx context.Context, e errand, trouble error) (*held, error) {
+	h, err := f.alone(ctx, e, trouble)
+	if err != nil && e.not != "" && !errors.Is(err, ErrSameToken) {
+		f.markRejected(e.not)
+	}
+	return h, err
+}
+
+func (f *Fetcher) alone(ctx context.Context, e errand, trouble error) (*held, error) {
 	var table *tableError
 	if errors.As(trouble, &table) {
 		trouble = table.err

@@ -30,8 +30,8 @@ const (
 //
 // If memory or the row has another token by now, that is returned and nothing is fetched, so that a report that comes late harms nothing; of any
 // number of reports of one token, anywhere in the fleet, one fetches. The row is not deleted before: PHP code that reads it has no gap,
-// and goes on with the rejected token for the time of one fetch. If the fetch fails, the token is not handed out by larder any more, for 10 minutes
-// or until the vendor gives one. The row stays even then: without it every PHP process would ask the vendor by itself.
+// and goes on with the rejected token for the time of one fetch. If the fetch fails, or cannot be because the database is down, the token is not handed out by
+// larder any more, for 10 minutes or until the vendor gives one. The row stays even then: without it every PHP process would ask the vendor by itself.
 //
 // The vendor is asked at most once in [WithRejectInterval], by the whole fleet; sooner, Reject returns [ErrRejectedTooOften]. If the vendor
 // gives the same token again, Reject returns a [SourceError] that is [ErrSameToken], and for a minute answers so without asking. The other

@@ -126,9 +126,12 @@ func (f *Fetcher) isRejected(v view) bool {
 	if r := v.state.Rejection; r != nil && r.Token == v.sum {
 		if r.Same {
 			f.unreject(v.sum)
+			return false
 		}
-		return !r.Same && r.Ago < int(rejectionLife/time.Second)
-	}
+		if r.Ago < int(rejectionLife/time.Second) {
+			return true
+		}
+	} // or it was reported again, here, while nobody could ask the vendor and so tell the others
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.rejected == v.sum && v.at.mono < f.rejectedUntil

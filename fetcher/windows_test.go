@@ -266,6 +266,54 @@ func TestFetcher_RejectedTokenWithoutSuccessorIsNotHandedOut(t *testing.T) {
 }
 
 // Of two processes behind one address, the one that is asked may know less than the one that gave the token.
+// It was handed out again and again while the database was down, because nobody could be asked for another.
+func TestFetcher_RejectedTokenIsNotHandedOutWithoutTheDatabase(t *testing.T) {
+	for name, renewal := range map[string]fetcher.Renewal{"a second token does harm": fetcher.NewOldDies, "the vendor is down too": fetcher.NewOldValid} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s, v := newTable(), newVendor(renewal)
+				f := process(t, s, v)
+				wantToken(t, f, numbered(1))
+				down := errors.New("database is down")
+				s.Fail(down)
+				v.Refuse(refusal(fetcher.ClassTransient, 0))
+				time.Sleep(time.Minute)
+				if token, err := f.Reject(t.Context(), numbered(1)); token != "" || !errors.Is(err, down) {
+					t.Errorf("reject: %q, %v", token, err)
+				}
+				time.Sleep(5 * time.Second)
+				if token, err := f.Token(t.Context()); err == nil {
+					t.Errorf("got %q, which was rejected", token)
+				}
+				s.Fail(nil)
+				v.Answer(nil)
+				time.Sleep(5 * time.Second)
+				wantToken(t, f, numbered(2))
+			})
+		})
+	}
+}
+
+// The fleet's ten minutes were over, the vendor was not asked again for a while, and the report was forgotten at once.
+func TestFetcher_TokenThatIsRejectedAgainAfterTenMinutesIsOutOfUseAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.NewOldValid)
+		f := process(t, s, v)
+		wantToken(t, f, numbered(1))
+		v.Refuse(refusal(fetcher.ClassThrottle, 30*time.Minute))
+		for range 2 {
+			if _, err := f.Reject(t.Context(), numbered(1)); err == nil {
+				t.Fatal("reject: no error")
+			}
+			time.Sleep(5 * time.Second)
+			if token, err := f.Token(t.Context()); err == nil {
+				t.Errorf("got %q, which was rejected", token)
+			}
+			time.Sleep(rejectedFor)
+		}
+	})
+}
+
 func TestFetcher_RejectOfATokenThatOnlyTheRowKnowsReadsTheRow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.NewOldDies)
