@@ -306,7 +306,7 @@ func (f *Fetcher) Check(ctx context.Context) (Token, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.config.timeout)
 	defer cancel()
-	token, err := f.source.Fetch(ctx)
+	token, err := f.ask(ctx)
 	if err == nil {
 		if cause := token.Check(); cause != nil {
 			err = &SourceError{Source: f.info.Name, Class: ClassProtocol, Message: cause.Error()}
@@ -316,6 +316,16 @@ func (f *Fetcher) Check(ctx context.Context) (Token, error) {
 		return Token{}, fmt.Errorf("check token %q: %w", f.key, err)
 	}
 	return token, nil
+}
+
+// ask asks the source. A panic fails this request alone, and what it was called with is not told: it may contain anything.
+func (f *Fetcher) ask(ctx context.Context) (token Token, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			token, err = Token{}, fmt.Errorf("the source panicked (%T)", v)
+		}
+	}()
+	return f.source.Fetch(ctx)
 }
 
 // jittered returns d, up to a fifth more or less.

@@ -138,7 +138,7 @@ func (f *Fetcher) fetch(ctx context.Context) (Token, instant, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.config.timeout)
 	defer cancel()
 	sent := f.now()
-	token, err := f.source.Fetch(ctx)
+	token, err := f.ask(ctx)
 	if err != nil {
 		return Token{}, sent, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -179,6 +180,33 @@ func TestFetcher_CheckStoresNothing(t *testing.T) {
 				t.Errorf("%v after %d fetches, want ErrUnsafeCheck after none", err, v.Calls())
 			}
 		}
+	})
+}
+
+// It ended the process, with the secret in its last words.
+func TestFetcher_CheckOutlivesASourceThatPanics(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v := newVendor(fetcher.SameRenewed)
+		v.Answer(func(context.Context, int) (fetcher.Token, error) { panic("a secret") })
+		if token, err := process(t, newTable(), v).Check(t.Context()); err == nil || token.Value != "" || strings.Contains(err.Error(), "a secret") {
+			t.Errorf("got %v, %v", token, err)
+		}
+	})
+}
+
+// The panic was no failure to the fetcher, which asked again with every call.
+func TestFetcher_SourceThatPanicsIsBackedOff(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		v.Answer(func(context.Context, int) (fetcher.Token, error) { panic("a secret") })
+		f := process(t, s, v)
+		for range 100 {
+			if _, err := f.Token(t.Context()); err == nil {
+				t.Fatal("no error")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		wantCalls(t, v, 1)
 	})
 }
 
