@@ -67,6 +67,28 @@ func TestScenario01_ColdStartOfTenProcessesFetchesOnce(t *testing.T) {
 	}
 }
 
+// A row that is about to end, and 1,000 calls a second: one process fetches the next token, which takes a second, behind the callers' backs.
+func TestScenario02_NobodyWaitsForTheNextTokenUnderLoad(t *testing.T) {
+	f := newFleet(t, migrations.MySQL)
+	fake, _ := newFake(t, fetchertest.WithLatency(time.Second))
+	processes := start(t, 4, workers.Settings{Database: f.url, Key: key}.Of(fake))
+	if err := f.reader.Put(t.Context(), key, "the-token-of-the-hours-before", 4*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	for _, p := range processes {
+		p.Begin(t, workers.Calls{Begin: begin, N: 1000, Every: 4 * time.Millisecond})
+	}
+	var all []workers.Outcome
+	for _, p := range processes {
+		all = append(all, p.Outcome(t))
+	}
+	got := workers.Together(all...)
+	if got.Failed != 0 || got.Worst >= 900*time.Millisecond || len(got.Tokens) != 2 || fake.Count() != 1 { // docs/tokens.md has the true figure
+		t.Errorf("%d fetches; callers got %+v, want the old token and then the new one, at once", fake.Count(), got)
+	}
+}
+
 func TestScenario03_HolderKilledBetweenFetchAndWriteIsOutlived(t *testing.T) {
 	f := newFleet(t, migrations.MySQL)
 	fake, set := f.weChat(t)
