@@ -90,7 +90,7 @@ func (f *Fetcher) writeState(ctx context.Context, lock Lock, s state) bool {
 	return err == nil && stored
 }
 
-// A failure is why the last fetch failed, and until when nobody asks again.
+// A failure is why the last fetch failed, and until when nobody asks again. It never changes; another one takes its place.
 type failure struct {
 	err      error
 	class    Class
@@ -184,7 +184,9 @@ func (f *Fetcher) noteShared(at instant, told *failed) error {
 	if told == nil || told.Fingerprint != f.info.Fingerprint || told.Pause < 0 { // 0 is still the last second
 		if f.failure == nil || f.failure.shared || at.mono >= f.failure.until {
 			if f.failure != nil && f.failure.shared {
-				f.failure.until = min(f.failure.until, at.mono)
+				over := *f.failure // which others are looking at
+				over.until = min(over.until, at.mono)
+				f.failure = &over
 			}
 			return nil
 		}

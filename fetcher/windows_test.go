@@ -210,6 +210,31 @@ func TestFetcher_SourceThatPanicsIsBackedOff(t *testing.T) {
 	})
 }
 
+// The failure that callers looked at was written to. It takes the race detector to fail.
+func TestFetcher_FailureThatCacheClearEndsIsNotChangedUnderItsReaders(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		v.Refuse(refusal(fetcher.ClassThrottle, time.Minute))
+		f := process(t, s, v)
+		var callers sync.WaitGroup
+		for range 4 {
+			callers.Go(func() {
+				for range 2000 {
+					if _, err := f.Token(t.Context()); err == nil {
+						t.Error("no error")
+					}
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		for range 20 {
+			time.Sleep(100 * time.Millisecond)
+			s.Clear()
+		}
+		callers.Wait()
+	})
+}
+
 func TestFetcher_FreshTellsHealth(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.SameRenewed)
