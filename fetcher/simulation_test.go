@@ -85,8 +85,8 @@ func (w *world) live() {
 		all.Go(func() { w.machine(ctx, i) })
 	}
 	all.Go(func() { w.every(ctx, time.Hour, time.Hour, func() { w.table.Clear() }) })
-	all.Go(func() { w.every(ctx, 2*time.Hour, 6*time.Hour, w.vendorOutage(ctx)) })
-	all.Go(func() { w.every(ctx, 2*time.Hour, 6*time.Hour, w.tableOutage(ctx)) })
+	all.Go(func() { w.every(ctx, 30*time.Minute, 2*time.Hour, w.vendorOutage(ctx)) })
+	all.Go(func() { w.every(ctx, 30*time.Minute, 2*time.Hour, w.tableOutage(ctx)) })
 	all.Go(func() { w.every(ctx, time.Hour, 5*time.Hour, func() { w.disturbances.Add(1); w.vendor.revoke() }) })
 	all.Go(func() { w.every(ctx, 17*time.Second, 41*time.Second, w.lookAtTheRow) })
 	all.Wait()
