@@ -311,6 +311,9 @@ func typeOf(head []byte, row listed) string {
 	return name
 }
 
+// Match reports whether a pattern as List has it, in which "*" stands for any characters, "?" for one and all else for itself, matches all of key.
+func Match(pattern, key string) bool { return match(pattern, key) }
+
 // match reports whether the pattern, in which "*" stands for any characters and "?" for one, matches all of the key.
 func match(pattern, key string) bool {
 	star, mark := -1, 0 // where the last "*" was, and how much of the key it has taken

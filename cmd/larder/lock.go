@@ -14,13 +14,13 @@ import (
 func newLockCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lock",
-		Short: "Take, give back and hold locks that all servers share, also with PHP's Cache::lock",
-		Long: `Take, give back and hold locks that all servers share. They are rows of the lock table, and exclude PHP's Cache::lock of the same
+		Short: "List, take, give back and hold locks that all servers share, also with PHP's Cache::lock",
+		Long: `List, take, give back and hold locks that all servers share. They are rows of the lock table, and exclude PHP's Cache::lock of the same
 name and prefix as it excludes them.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLockAcquireCmd(a), newLockReleaseCmd(a), newLockRunCmd(a))
+	cmd.AddCommand(newLockListCmd(a), newLockAcquireCmd(a), newLockReleaseCmd(a), newLockRunCmd(a))
 	return cmd
 }
 
