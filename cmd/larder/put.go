@@ -102,14 +102,22 @@ func newAddCmd(a *app) *cobra.Command {
 }
 
 func newTouchCmd(a *app) *cobra.Command {
-	var ttl ttlFlag
+	var (
+		ttl     ttlFlag
+		forever bool
+	)
 	cmd := &cobra.Command{
-		Use:     "touch KEY --ttl TTL",
-		Short:   "Make KEY expire TTL from now, leaving its value",
-		Long:    "Make KEY expire TTL from now, leaving its value.\n\nExit status 1 if there is no live row.",
-		Example: "  larder touch greeting --ttl 1h",
+		Use:   "touch KEY {--ttl TTL | --forever}",
+		Short: "Make KEY expire TTL from now, leaving its value",
+		Long: `Make KEY expire TTL from now, leaving its value; with --forever, in ten years, which is what Laravel calls forever.
+
+Exit status 1 if there is no live row.`,
+		Example: "  larder touch greeting --ttl 1h\n  larder touch settings --forever",
 		Args:    arguments("KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if forever {
+				ttl = ttlFlag(store.ForeverTTL)
+			}
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				touched, err := s.Touch(ctx, args[0], time.Duration(ttl))
 				if err == nil && !touched {
@@ -120,6 +128,8 @@ func newTouchCmd(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().Var(&ttl, "ttl", "how long it lives from now, in seconds or as 10m, 2h")
-	_ = cmd.MarkFlagRequired("ttl") // it exists
+	cmd.Flags().BoolVar(&forever, "forever", false, "let it live for ten years, which is what Laravel calls forever")
+	cmd.MarkFlagsOneRequired("ttl", "forever")
+	cmd.MarkFlagsMutuallyExclusive("ttl", "forever")
 	return cmd
 }

@@ -49,17 +49,30 @@ that does not allow it).`,
 	flags.StringVarP(&a.flags.output, "output", "o", "text", "how to print results: text or json")
 	flags.StringVar(&a.flags.logLevel, "log-level", "info", "what to log on standard error: debug, info, warn or error")
 
-	root.AddCommand(
-		newMigrateCmd(a),
-		newGetCmd(a), newPutCmd(a), newAddCmd(a), newHasCmd(a), newPullCmd(a), newTouchCmd(a), newForgetCmd(a),
-		newIncrementCmd(a), newDecrementCmd(a), newListCmd(a),
-		newInspectCmd(a), newStatsCmd(a), newPruneCmd(a), newFlushCmd(a), newExportCmd(a), newImportCmd(a),
-		newLockCmd(a),
-		newTokenCmd(a), newServeCmd(a),
-		newDemoCmd(a), newVersionCmd(a),
-	)
+	addGrouped(root, "Rows:", newGetCmd(a), newPutCmd(a), newAddCmd(a), newHasCmd(a), newPullCmd(a), newTouchCmd(a), newForgetCmd(a),
+		newIncrementCmd(a), newDecrementCmd(a), newListCmd(a), newInspectCmd(a))
+	addGrouped(root, "Locks:", newLockCmd(a))
+	addGrouped(root, "Tokens:", newTokenCmd(a), newServeCmd(a))
+	addGrouped(root, "Deploy:", newMigrateCmd(a))
+	addGrouped(root, "Look after:", newStatsCmd(a), newPruneCmd(a), newFlushCmd(a), newExportCmd(a), newImportCmd(a))
+	addGrouped(root, other, newDemoCmd(a), newVersionCmd(a))
+	root.SetHelpCommandGroupID(other)
+	root.SetCompletionCommandGroupID(other)
+	a.completeArguments(root)
 	a.markStart(root)
 	return root
+}
+
+// other is the group of the commands that are for nobody in particular.
+const other = "Other:"
+
+// addGrouped adds commands that help shows below one title: those that one kind of user is after.
+func addGrouped(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // negative is what the flag parser says of -5.
@@ -67,7 +80,8 @@ var negative = regexp.MustCompile(`^unknown shorthand flag: '[0-9]'`)
 
 // isFlagError reports whether an error is about flags that belong together, which are checked when the command has started.
 func isFlagError(err error) bool {
-	return strings.HasPrefix(err.Error(), "if any flags in the group") || strings.HasPrefix(err.Error(), "required flag(s)")
+	return strings.HasPrefix(err.Error(), "if any flags in the group") || strings.HasPrefix(err.Error(), "at least one of the flags") ||
+		strings.HasPrefix(err.Error(), "required flag(s)")
 }
 
 // arguments wants one argument for each of the names.
