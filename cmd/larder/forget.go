@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,11 @@ Exit status 1 if a KEY had no row; the others are deleted nevertheless.`,
 						return err
 					}
 					if !gone {
-						missing = append(missing, nof("forget %q: it has no row", key))
+						err := fmt.Errorf("forget %q: it has no row: %w", key, store.ErrNotFound)
+						if len(missing) == 0 { // whoever gives many keys does not type them
+							err = a.notThere(ctx, s, key, err)
+						}
+						missing = append(missing, noError{err})
 					}
 				}
 				return errors.Join(missing...)

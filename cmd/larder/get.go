@@ -27,7 +27,7 @@ Exit status 1 if there is no live row.`,
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				item, err := s.Item(ctx, args[0])
 				if err != nil {
-					return err
+					return a.notThere(ctx, s, args[0], err)
 				}
 				return a.printItem(item, raw)
 			})
@@ -49,7 +49,7 @@ Exit status 1 if there is no live row.`,
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				item, err := s.Item(ctx, args[0])
 				if err != nil {
-					return err
+					return a.notThere(ctx, s, args[0], err)
 				}
 				var value php.Value
 				if err := s.Pull(ctx, args[0], &value); err != nil {

@@ -34,7 +34,7 @@ func newCountCmd(a *app, use, short string, count func(*store.Store, context.Con
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				n, err := count(s, ctx, args[0], by)
 				if err != nil {
-					return err
+					return a.notThere(ctx, s, args[0], err)
 				}
 				return a.println(strconv.FormatInt(n, 10))
 			})

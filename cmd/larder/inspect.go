@@ -35,7 +35,7 @@ Exit status 1 if there is no row. With -o json: {"key","row_key","type","class",
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				row, err := s.Row(ctx, args[0])
 				if err != nil {
-					return err
+					return a.notThere(ctx, s, args[0], err)
 				}
 				i := a.inspection(s, row, reveal)
 				if a.json() {

@@ -123,7 +123,7 @@ Exit status 1 if there is no live row.`,
 				if err == nil && !touched {
 					err = fmt.Errorf("touch %q: %w", args[0], store.ErrNotFound)
 				}
-				return err
+				return a.notThere(ctx, s, args[0], err)
 			})
 		},
 	}

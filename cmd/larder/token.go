@@ -12,6 +12,7 @@ import (
 
 	"github.com/larder-cache/larder/fetcher"
 	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/misspelt"
 	"github.com/larder-cache/larder/internal/tokens"
 	"github.com/larder-cache/larder/store"
 )
@@ -170,7 +171,15 @@ func unknownToken(cfg *config.Config, name string) error {
 		return fmt.Errorf("token %q is not configured, and no other is: set CORP_ID and CORP_SECRET for dingding_access_token, "+
 			"or list tokens in larder.yaml", name)
 	}
-	return fmt.Errorf("token %q is not configured; configured are: %s", name, names(cfg))
+	var keys []string
+	for _, t := range cfg.Tokens {
+		keys = append(keys, t.Key)
+	}
+	meant := ";"
+	if near := misspelt.Among(name, keys); near != "" {
+		meant = fmt.Sprintf(": did you mean %q?", near)
+	}
+	return fmt.Errorf("token %q is not configured%s configured are: %s", name, meant, names(cfg))
 }
 
 func newTokenListCmd(a *app) *cobra.Command {

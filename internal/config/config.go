@@ -47,6 +47,14 @@ type Config struct {
 	// Prefix stands before every key in the table, without a separator. Defaults to "".
 	Prefix Setting
 
+	// LaravelPrefixes are the prefixes that Laravel's own configurations make of this application's name, oldest first, for those who look
+	// for rows under another prefix than the configured one. Empty if the name's spelling in them is not known.
+	LaravelPrefixes []LaravelPrefix
+
+	// CachedConfig is the file in which artisan config:cache has put Laravel's settings away, if it is there and an .env file was read: Laravel
+	// does not read that one then. Defaults to "".
+	CachedConfig string
+
 	// Table is the cache table's name. Defaults to "cache".
 	Table Setting
 
@@ -70,6 +78,12 @@ type Config struct {
 
 	// Notices are remarks for the user, one line each: that the embedded database is used, how the prefix was derived.
 	Notices []string
+}
+
+// A LaravelPrefix is what one of Laravel's own configurations makes the cache prefix.
+type LaravelPrefix struct {
+	Value   string
+	Version string // of the application's skeleton: "Laravel 9.0.1 to 12.0"
 }
 
 // An APIKey opens the HTTP service to those who present it.
@@ -157,6 +171,8 @@ func Load(flags Flags, lookupEnv func(string) (string, bool), dir string) (*Conf
 	}
 	c.Database = l.setting("database", flags.Database, l.laravelDatabase, l.defaultDatabase)
 	c.Prefix = l.setting("prefix", flags.Prefix, l.laravelPrefix, constant(""))
+	c.LaravelPrefixes = l.laravelPrefixes()
+	c.CachedConfig = l.cachedConfig()
 	if c.Prefix.Source == fromDefault && c.Database.Source != fromDefault && !strings.HasPrefix(c.Database.Value, "sqlite:") {
 		l.noticef("no cache prefix is configured, so keys are stored as they are: Laravel finds them only if its prefix is empty too; set LARDER_PREFIX or --prefix")
 	}

@@ -157,17 +157,6 @@ func TestSyntaxProblem_LeavesOutWhatTheParserQuotes(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"tabel", "table", 1}, {"table", "table", 0}, {"kitten", "sitting", 3}, {"ab", "ba", 1}} {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("distance(%q, %q) = %d; want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-}
-
 func FuzzParseFile(f *testing.F) {
 	for _, seed := range []string{
 		"", "table: a", "tokens:\n  a: &x {source: dingtalk, app_key: ${A}, app_secret: b, margin: 1s}\n  b: *x", "api_keys: [{key: a, role: [read]}]", "a: *b", "&a a: *a", "&a [*a]", "? {}\n: x", "---\n---\n", "tokens: &a {b: *a}",

@@ -290,13 +290,21 @@ func (l *loader) laravelTable(name, setting, otherwise string) func() (Setting, 
 	}
 }
 
+// cachedConfig returns the file that Laravel reads in place of an .env file, if there are both.
+func (l *loader) cachedConfig() string {
+	cached := filepath.Join(l.env.root, "bootstrap", "cache", "config.php")
+	if _, err := os.Stat(cached); err != nil || l.env.name == "" {
+		return ""
+	}
+	return cached
+}
+
 // laravelNotices warns of Laravel settings that make PHP look elsewhere than larder does.
 func (l *loader) laravelNotices() {
 	if !l.hasLaravel() {
 		return
 	}
-	cached := filepath.Join(l.env.root, "bootstrap", "cache", "config.php")
-	if _, err := os.Stat(cached); err == nil && l.env.name != "" {
+	if cached := l.cachedConfig(); cached != "" {
 		l.noticef("%s exists, so Laravel does not read %s: after a change run php artisan config:cache", cached, l.env.name)
 	}
 	for _, name := range []string{"CACHE_STORE", "CACHE_DRIVER"} {

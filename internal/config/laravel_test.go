@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -326,5 +327,19 @@ func TestLoad_ConnectionThatIsWrittenIntoTheApplicationAndUnknown(t *testing.T) 
 	}}.load(t)
 	if err == nil || !strings.Contains(err.Error(), `config/cache.php: "second" is not one of the connections`) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+func TestLoad_TellsThePrefixesOfEveryLaravel(t *testing.T) {
+	c, _ := setup{files: map[string]string{".env": "APP_NAME=\"My App\"\nDB_HOST=h\nDB_DATABASE=d\nCACHE_PREFIX=x", "bootstrap/cache/config.php": "<?php"}}.must(t)
+	want := []LaravelPrefix{
+		{"laravel", "Laravel 5.0 to 5.5.21"}, {"my_app_cache", "Laravel 5.5.22 to 9.0.0"},
+		{"my_app_cache_", "Laravel 9.0.1 to 12.0"}, {"my-app-cache-", "Laravel 12.1 or later"},
+	}
+	if !slices.Equal(c.LaravelPrefixes, want) {
+		t.Errorf("got %v; want %v", c.LaravelPrefixes, want)
+	}
+	if !strings.HasSuffix(c.CachedConfig, "bootstrap/cache/config.php") {
+		t.Errorf("CachedConfig is %q", c.CachedConfig)
 	}
 }

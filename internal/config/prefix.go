@@ -31,6 +31,25 @@ var (
 	since121  = formula{separator: "-", suffix: "-cache-", appName: "laravel"} // 12.1.0 and later
 )
 
+// laravelPrefixes returns what the four formulas make of APP_NAME.
+func (l *loader) laravelPrefixes() []LaravelPrefix {
+	v, _ := l.env.laravel("APP_NAME")
+	var prefixes []LaravelPrefix
+	for _, f := range []struct {
+		formula
+		version string
+	}{{since50, "Laravel 5.0 to 5.5.21"}, {since5522, "Laravel 5.5.22 to 9.0.0"}, {since901, "Laravel 9.0.1 to 12.0"}, {since121, "Laravel 12.1 or later"}} {
+		name, ok := "", true
+		if !f.literal {
+			name, ok = slug(v.Or(f.appName), f.separator)
+		}
+		if ok {
+			prefixes = append(prefixes, LaravelPrefix{name + f.suffix, f.version})
+		}
+	}
+	return prefixes
+}
+
 // artisan ends the errors about prefixes that larder cannot find out.
 const artisan = `php artisan tinker --execute="echo Cache::getPrefix();" prints it`
 

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/larder-cache/larder/internal/known"
+	"github.com/larder-cache/larder/internal/misspelt"
+	"github.com/larder-cache/larder/store"
+)
+
+// The bounds of looking for what somebody meant: the answer is no already, and nobody waits for more.
+const (
+	maxMeaning = time.Second
+	maxMeant   = 2000 // keys
+)
+
+// notThere adds to the error that a key has no live row what may have been meant, for a person: the key as it is spelt in the table, its row that has
+// expired, or a row of that key with another prefix. Other errors, and those that a program reads, stay as they are.
+func (a *app) notThere(ctx context.Context, s *store.Store, key string, err error) error {
+	if !errors.Is(err, store.ErrNotFound) || a.json() {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxMeaning)
+	defer cancel()
+	if hint := a.meant(ctx, s, key); hint != "" {
+		return fmt.Errorf("%w\n%s", err, hint)
+	}
+	return err
+}
+
+// meant returns a line about what may have been meant, "" if nothing is found.
+func (a *app) meant(ctx context.Context, s *store.Store, key string) string {
+	if row, err := s.Row(ctx, key); err == nil && row.TTL <= 0 {
+		return fmt.Sprintf("its row expired %s; larder inspect shows it until it is deleted", expires(row.TTL))
+	}
+	if bare, ok := strings.CutPrefix(key, s.Prefix()); ok && s.Prefix() != "" {
+		if live, err := s.Has(ctx, bare); err == nil && live {
+			return fmt.Sprintf("the prefix %q is put before every key: did you mean %q?", s.Prefix(), bare)
+		}
+	}
+	if prefix, ok := a.elsewhere(ctx, s, key); ok {
+		return fmt.Sprintf("there is such a key with the prefix %q; larder uses %q (from %s): did you mean --prefix %q?",
+			prefix, s.Prefix(), a.loaded.Prefix.Source, prefix)
+	}
+	// Most slips are not at the beginning; and where they are, the table may be small enough to be read.
+	for _, pattern := range []string{literal(key[:len(key)/2]), ""} {
+		if near := misspelt.Nearest(key, keysLike(ctx, s, pattern+"*")); near != "" {
+			return fmt.Sprintf("did you mean %q?", near)
+		}
+	}
+	return ""
+}
+
+// literal returns the beginning of a key up to what a pattern would take for a wild card, or half a character.
+func literal(key string) string {
+	key, _, _ = strings.Cut(strings.ReplaceAll(key, "?", "*"), "*")
+	return strings.ToValidUTF8(key, "")
+}
+
+func keysLike(ctx context.Context, s *store.Store, pattern string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for e, err := range s.List(ctx, store.ListOptions{Pattern: pattern, Limit: maxMeant}) {
+			if err != nil || known.MaskKey(e.Key) == e.Key && !yield(e.Key) {
+				return
+			}
+		}
+	}
+}
+
+// elsewhere finds a prefix of Laravel's own with which there is a live row of that key.
+func (a *app) elsewhere(ctx context.Context, s *store.Store, key string) (string, bool) {
+	whole, err := store.New(s.DB(), store.WithTable(a.loaded.Table.Value), store.WithLockTable(a.loaded.LockTable.Value))
+	if err != nil {
+		return "", false
+	}
+	rowKeys := []string{key}
+	prefixes := map[string]string{key: ""}
+	for _, p := range a.loaded.LaravelPrefixes {
+		prefixes[p.Value+key] = p.Value
+		rowKeys = append(rowKeys, p.Value+key)
+	}
+	found, err := whole.Many(ctx, rowKeys...)
+	if err != nil {
+		return "", false
+	}
+	for _, rowKey := range rowKeys {
+		if _, ok := found[rowKey]; ok && prefixes[rowKey] != s.Prefix() {
+			return prefixes[rowKey], true
+		}
+	}
+	return "", false
+}
