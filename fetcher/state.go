@@ -78,6 +78,19 @@ func stateOf(item store.Item) state {
 	return s
 }
 
+// FailureOf returns why the last fetch failed, as the state row under [StateKey] tells it, and for how long nobody asks the vendor again, which is the
+// error's RetryAfter; nil if the row tells of no failure. So those who fetch no token themselves can say what is wrong.
+func FailureOf(state store.Item) *SourceError {
+	told := stateOf(state).Failure
+	if told == nil {
+		return nil
+	}
+	return &SourceError{
+		Class: Class(told.Class), Code: told.Code, Status: told.Status, Message: told.Message, Advice: told.Advice, RequestID: told.Request,
+		RetryAfter: time.Duration(max(0, told.Pause)) * time.Second,
+	}
+}
+
 // write stores the state under the lock, and reports whether it did. It is for the others' information: its failure is not the caller's.
 func (f *Fetcher) writeState(ctx context.Context, lock Lock, s state) bool {
 	ctx, cancel := context.WithTimeout(ctx, f.config.storeTimeout)

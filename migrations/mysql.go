@@ -94,7 +94,7 @@ func inspectMySQL(ctx context.Context, db *sqlx.DB, name, indexName string) (*ta
 		return t, nil
 	}
 	if info.Engine != "InnoDB" {
-		t.options = append(t.options, refused("engine is %s, want InnoDB, which locks single rows (ALTER TABLE `%s` ENGINE=InnoDB)", info.Engine, name))
+		t.options = append(t.options, refused("engine is %s, want InnoDB, which locks single rows (ALTER TABLE `%s` ENGINE=InnoDB)", info.Engine, name).about(AspectEngine))
 	}
 	if strings.Contains(info.Options, "partitioned") {
 		t.options = append(t.options, refused("it is partitioned, want a plain table (ALTER TABLE `%s` REMOVE PARTITIONING)", name))
@@ -146,11 +146,11 @@ func compareTypeMySQL(c column) []Difference {
 		switch c.Type {
 		case "mediumtext":
 		case "text":
-			return append(compareText(c), cured(widenValue, "value is TEXT, which holds 65,535 bytes, want MEDIUMTEXT"))
+			return append(compareText(c), cured(widenValue, "value is TEXT, which holds 65,535 bytes, want MEDIUMTEXT").about(AspectValue))
 		case "longtext":
-			return append(compareText(c), kept("value is LONGTEXT, which holds more than MEDIUMTEXT"))
+			return append(compareText(c), kept("value is LONGTEXT, which holds more than MEDIUMTEXT").about(AspectValue))
 		default:
-			return []Difference{refused("column value is %s, want TEXT or MEDIUMTEXT", c.FullType)}
+			return []Difference{refused("column value is %s, want TEXT or MEDIUMTEXT", c.FullType).about(AspectValue)}
 		}
 		return compareText(c)
 	default:
@@ -158,9 +158,9 @@ func compareTypeMySQL(c column) []Difference {
 		switch {
 		case c.Type == "bigint" && !unsigned:
 		case c.Type == "int" && !unsigned:
-			return []Difference{cured(widenExpiration, "expiration is INT, which ends at 2038-01-19, want BIGINT")}
+			return []Difference{cured(widenExpiration, "expiration is INT, which ends at 2038-01-19, want BIGINT").about(AspectExpiration)}
 		default:
-			return []Difference{refused("column expiration is %s, want INT or BIGINT", c.FullType)}
+			return []Difference{refused("column expiration is %s, want INT or BIGINT", c.FullType).about(AspectExpiration)}
 		}
 	}
 	return nil
@@ -174,7 +174,7 @@ func compareString(c column) []Difference {
 		return []Difference{refused("column %s is %s, want varchar(%d)", c.Name, c.FullType, full)}
 	}
 	if c.Chars < full {
-		return append(compareText(c), kept("%s is %s, want varchar(%d): it holds no more than %d characters", c.Name, c.FullType, full, c.Chars))
+		return append(compareText(c), kept("%s is %s, want varchar(%d): it holds no more than %d characters", c.Name, c.FullType, full, c.Chars).about(AspectKey))
 	}
 	return compareText(c)
 }
@@ -182,9 +182,9 @@ func compareString(c column) []Difference {
 func compareText(c column) []Difference {
 	switch {
 	case c.Charset != "utf8mb4":
-		return []Difference{kept("%s has the character set %s, want utf8mb4: it cannot hold emoji, among others", c.Name, c.Charset)}
+		return []Difference{kept("%s has the character set %s, want utf8mb4: it cannot hold emoji, among others", c.Name, c.Charset).about(AspectCharset)}
 	case c.Collation != "utf8mb4_unicode_ci":
-		return []Difference{kept("%s has the collation %s, want utf8mb4_unicode_ci: it calls other keys equal", c.Name, c.Collation)}
+		return []Difference{kept("%s has the collation %s, want utf8mb4_unicode_ci: it calls other keys equal", c.Name, c.Collation).about(AspectCollation)}
 	}
 	return nil
 }

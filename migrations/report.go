@@ -26,8 +26,9 @@ const (
 type TableStatus struct {
 	Name        string       `json:"name"`
 	State       State        `json:"state"`
-	Era         string       `json:"era,omitempty"` // which Laravel makes such a table: "Laravel 5.5.22 to 8.50"; "" if none does
-	Differences []Difference `json:"differences"`   // from what Laravel 13 makes
+	Era         string       `json:"era,omitempty"`       // which Laravel makes such a table: "Laravel 5.5.22 to 8.50"; "" if none does
+	Collation   string       `json:"collation,omitempty"` // of the key column, where the engine has some
+	Differences []Difference `json:"differences"`         // from what Laravel 13 makes
 }
 
 // A Status tells what the tables are like and what is still to be done.
@@ -110,6 +111,9 @@ func (m *Migrator) status(s *schema) *Status {
 
 func (m *Migrator) tableStatus(s *schema, t *table) TableStatus {
 	status := TableStatus{Name: t.name, Era: t.era, Differences: append([]Difference{}, t.differences...)}
+	if key, ok := t.column("key"); ok {
+		status.Collation = key.Collation
+	}
 	switch {
 	case t.has(Refused):
 		status.State = Foreign

@@ -65,8 +65,35 @@ func (i index) String() string {
 type Difference struct {
 	Text    string  `json:"text"`
 	Outcome Outcome `json:"outcome"`
+	Aspect  Aspect  `json:"aspect,omitempty"` // what of the table it is about, where that has a name
 
 	cure task // what removes it, if Outcome is Cured
+}
+
+// An Aspect is something of a table that can be different, apart from its having other columns and constraints than Laravel's.
+type Aspect string
+
+const (
+	// AspectEngine is the storage engine.
+	AspectEngine Aspect = "engine"
+	// AspectKey is how long a key can be.
+	AspectKey Aspect = "key"
+	// AspectValue is how long a value can be.
+	AspectValue Aspect = "value"
+	// AspectExpiration is how far in the future an expiration can be.
+	AspectExpiration Aspect = "expiration"
+	// AspectIndex is the index on expiration.
+	AspectIndex Aspect = "index"
+	// AspectCharset is the character set of a column.
+	AspectCharset Aspect = "charset"
+	// AspectCollation is the collation of a column.
+	AspectCollation Aspect = "collation"
+)
+
+// about returns the difference with what it is about.
+func (d Difference) about(aspect Aspect) Difference {
+	d.Aspect = aspect
+	return d
 }
 
 // An Outcome says what Up makes of a Difference.
@@ -186,9 +213,9 @@ func (t *table) compareIndexes() (diffs []Difference) {
 	}
 	if !slices.ContainsFunc(t.indexes, index.ordersExpiration) {
 		if t.indexNameTaken != "" {
-			diffs = append(diffs, refused("no index on expiration, and its name is taken by %s", t.indexNameTaken))
+			diffs = append(diffs, refused("no index on expiration, and its name is taken by %s", t.indexNameTaken).about(AspectIndex))
 		} else {
-			diffs = append(diffs, cured(addIndex, "no index on expiration, so pruning reads the whole table"))
+			diffs = append(diffs, cured(addIndex, "no index on expiration, so pruning reads the whole table").about(AspectIndex))
 		}
 	}
 	return diffs

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/larder-cache/larder/store/record"
 )
 
@@ -43,6 +45,9 @@ type dialect interface {
 
 	// cause names an error after which a statement is repeated.
 	cause(err error) record.Cause
+
+	// server asks the connection's server about itself.
+	server(ctx context.Context, conn *sqlx.Conn) (Server, error)
 
 	// equatesKeys tells whether the key column may take different keys for one, as a collation does.
 	equatesKeys() bool
@@ -110,6 +115,8 @@ type statements struct {
 
 	count  string // conditions follow
 	sample string // a condition that one row in n meets; n
+
+	exactClock string // the time with its fractions
 }
 
 // An answer is what the server says about a statement that was executed.

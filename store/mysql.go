@@ -1,16 +1,19 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jmoiron/sqlx"
 
 	"github.com/larder-cache/larder/store/record"
 )
@@ -227,6 +230,7 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		keyIn:           "`key` IN ",
 		clock:           r.Replace("SELECT {now}"),
 		sample:          mysqlSample,
+		exactClock:      mysqlExactClock,
 	}
 }
 
@@ -444,4 +448,123 @@ func (mysqlDialect) explain(err error) error {
 func packetError(cause error) error {
 	return &LimitError{What: "value", Limit: "what the server takes in one packet", cause: cause,
 		Remedy: "raise the server's max_allowed_packet, or split the value over several keys"}
+}
+
+// What a server tells of itself. SHOW leaves out what a server does not have, where a SELECT of it would fail.
+const (
+	mysqlVariables = "SHOW VARIABLES WHERE Variable_name IN ('version','version_comment','sql_mode','max_allowed_packet','tx_isolation'," +
+		"'transaction_isolation','read_only','super_read_only','innodb_read_only','wsrep_on','group_replication_group_name'," +
+		"'group_replication_single_primary_mode')"
+	mysqlGlobals = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('sql_mode')"
+	mysqlStatus  = "SHOW STATUS WHERE Variable_name IN ('Ssl_cipher','Ssl_version','wsrep_cluster_status','wsrep_cluster_size','wsrep_ready')"
+
+	// mysqlClient is the client's address as the server sees it.
+	mysqlClient = "SELECT SUBSTRING_INDEX(USER(),'@',-1)"
+
+	mysqlExactClock = "SELECT UNIX_TIMESTAMP(NOW(6))"
+)
+
+// mysqlReplica asks whom the server replicates from: the second is the name that MySQL before 8.0.22 knows.
+var mysqlReplica = []string{"SHOW REPLICA STATUS", "SHOW SLAVE STATUS"}
+
+func (mysqlDialect) server(ctx context.Context, conn *sqlx.Conn) (Server, error) {
+	variables, err := namedValues(ctx, conn, mysqlVariables)
+	if err != nil {
+		return Server{}, err
+	}
+	globals, err := namedValues(ctx, conn, mysqlGlobals)
+	if err != nil {
+		return Server{}, err
+	}
+	status, err := namedValues(ctx, conn, mysqlStatus)
+	if err != nil {
+		return Server{}, err
+	}
+	var client string
+	if err := conn.GetContext(ctx, &client, mysqlClient); err != nil {
+		return Server{}, err
+	}
+	about := Server{
+		Product: mysqlProduct(variables), Version: variables["version"],
+		TLS:   strings.TrimSpace(status["ssl_version"] + " " + status["ssl_cipher"]),
+		Local: client == "localhost" || client == "127.0.0.1" || client == "::1",
+
+		SQLMode: variables["sql_mode"], GlobalSQLMode: globals["sql_mode"],
+		Isolation: cmp.Or(variables["transaction_isolation"], variables["tx_isolation"]),
+
+		GroupReplication: variables["group_replication_group_name"], SinglePrimary: isOn(variables["group_replication_single_primary_mode"]),
+	}
+	about.MaxPacket, _ = strconv.ParseInt(variables["max_allowed_packet"], 10, 64) // the server's own number
+	for _, name := range []string{"innodb_read_only", "super_read_only", "read_only"} {
+		if value, known := variables[name]; known && !isOff(value) { // MariaDB 12 has more words than ON for it
+			about.ReadOnly = name
+			break
+		}
+	}
+	if isOn(variables["wsrep_on"]) {
+		about.Galera = cmp.Or(status["wsrep_cluster_status"], "unknown")
+		about.GaleraReady = isOn(status["wsrep_ready"])
+		about.Nodes, _ = strconv.ParseInt(status["wsrep_cluster_size"], 10, 64)
+	}
+	about.Replica = replicatesFrom(ctx, conn)
+	return about, nil
+}
+
+func mysqlProduct(variables map[string]string) string {
+	said := strings.ToLower(variables["version"] + " " + variables["version_comment"])
+	for _, product := range []string{"MariaDB", "TiDB"} {
+		if strings.Contains(said, strings.ToLower(product)) {
+			return product
+		}
+	}
+	return "MySQL"
+}
+
+func isOn(value string) bool { return strings.EqualFold(value, "ON") || value == "1" }
+
+func isOff(value string) bool { return strings.EqualFold(value, "OFF") || value == "0" }
+
+// namedValues returns the answer to a SHOW by the names, in lower case.
+func namedValues(ctx context.Context, conn *sqlx.Conn, show string) (map[string]string, error) {
+	var rows []struct {
+		Name  string `db:"Variable_name"`
+		Value string `db:"Value"`
+	}
+	if err := conn.SelectContext(ctx, &rows, show); err != nil {
+		return nil, err
+	}
+	values := make(map[string]string, len(rows))
+	for _, row := range rows {
+		values[strings.ToLower(row.Name)] = row.Value
+	}
+	return values, nil
+}
+
+// replicatesFrom returns the host and port of the server that this one replicates from, "" if there is none or if it may not be asked: the
+// statements want a privilege that an application's account need not have.
+func replicatesFrom(ctx context.Context, conn *sqlx.Conn) string {
+	for _, show := range mysqlReplica {
+		rows, err := conn.QueryxContext(ctx, show)
+		if err != nil {
+			continue
+		}
+		source := ""
+		if row := map[string]any{}; rows.Next() && rows.MapScan(row) == nil {
+			text := func(name string) string {
+				for _, source := range []string{"Source_", "Master_"} {
+					switch value := row[source+name].(type) {
+					case []byte:
+						return string(value)
+					case string, int64, uint64:
+						return fmt.Sprint(value)
+					}
+				}
+				return ""
+			}
+			source = net.JoinHostPort(text("Host"), text("Port"))
+		}
+		_ = rows.Close() // at most one row was wanted
+		return source
+	}
+	return ""
 }

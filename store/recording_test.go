@@ -263,6 +263,8 @@ var operations = []struct {
 	{method: "Store.Memo", silent: "what it asks the store is recorded"},
 	{method: "Store.Prefix", silent: "it asks nothing"},
 	{method: "Store.RestoreLock", silent: "it asks nothing"},
+	{method: "Store.Server", silent: "it asks about the server, not the cache"},
+	{method: "Store.ServerTime", silent: "it asks about the server, not the cache"},
 	{method: "Store.Wait", silent: "what it waits for is recorded"},
 	{method: "Lock.Name", silent: "it asks nothing"},
 	{method: "Lock.Owner", silent: "it asks nothing"},

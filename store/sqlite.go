@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jmoiron/sqlx"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -48,6 +49,18 @@ const (
 	// sqliteSample chooses by the number of the row, which says when it was first written and nothing of its key; SQLite has no hash.
 	sqliteSample = `rowid%?=0`
 )
+
+// sqliteExactClock counts from the Unix epoch as a Julian day: unixepoch() has fractions from SQLite 3.42 on only.
+const sqliteExactClock = `SELECT (julianday('now')-2440587.5)*86400.0`
+
+const sqliteAbout = `SELECT sqlite_version(),(SELECT journal_mode FROM pragma_journal_mode),` +
+	`COALESCE((SELECT file FROM pragma_database_list WHERE name='main'),'')`
+
+func (sqliteDialect) server(ctx context.Context, conn *sqlx.Conn) (Server, error) {
+	about := Server{Product: "SQLite", Local: true}
+	err := conn.QueryRowContext(ctx, sqliteAbout).Scan(&about.Version, &about.JournalMode, &about.File)
+	return about, err
+}
 
 func (sqliteDialect) now() string { return sqliteNow }
 
@@ -101,6 +114,7 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		keyIn:           `"key" IN `,
 		clock:           r.Replace(`SELECT {now}`),
 		sample:          sqliteSample,
+		exactClock:      sqliteExactClock,
 	}
 }
 
