@@ -39,6 +39,21 @@ func (a *app) json() bool { return a.flags.output == "json" }
 
 // config finds the settings, once, and prints what there is to remark on them.
 func (a *app) config() (*config.Config, error) {
+	known := a.loaded != nil
+	cfg, err := a.load()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if !known && a.level() <= slog.LevelInfo {
+		for _, notice := range cfg.Notices {
+			a.sayf("%s", notice)
+		}
+	}
+	return cfg, nil
+}
+
+// load finds the settings, once.
+func (a *app) load() (*config.Config, error) {
 	if a.loaded != nil {
 		return a.loaded, nil
 	}
@@ -58,16 +73,8 @@ func (a *app) config() (*config.Config, error) {
 		LogLevel:   given("log-level", &a.flags.logLevel),
 		Listen:     given("listen", &a.flags.listen),
 	}, a.lookupEnv, a.dir)
-	if err != nil {
-		return nil, usageError{err}
-	}
 	a.loaded = cfg
-	if a.level() <= slog.LevelInfo {
-		for _, notice := range cfg.Notices {
-			a.sayf("%s", notice)
-		}
-	}
-	return cfg, nil
+	return cfg, err
 }
 
 // withStore opens the configured store, without connecting yet, and closes it after use. A SQLite file must exist: a command that looks for
@@ -78,10 +85,15 @@ func (a *app) withStore(ctx context.Context, use func(context.Context, *store.St
 		return err
 	}
 	if missingFile(cfg.Database.Value) {
-		return fmt.Errorf("%s (from %s) does not exist: create it with larder migrate, or is this the wrong folder or address?",
-			cfg.Database, cfg.Database.Source)
+		return missingDatabase(cfg)
 	}
 	return a.withStoreAt(ctx, cfg.Database.Value, use, opts...)
+}
+
+// missingDatabase says that the SQLite file does not exist.
+func missingDatabase(cfg *config.Config) error {
+	return fmt.Errorf("%s (from %s) does not exist: create it with larder migrate, or is this the wrong folder or address?",
+		cfg.Database, cfg.Database.Source)
 }
 
 // missingFile reports whether the database is a SQLite file that does not exist.

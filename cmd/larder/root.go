@@ -20,7 +20,7 @@ access tokens in it for all servers.
 Without configuration it works on an embedded database, larder.db in this folder. It finds its
 settings in flags, LARDER_* variables, larder.yaml, and Laravel's own .env, in this order.
 
-Exit status: 0 yes, or done; 1 the answer is no (key missing, not added, something to migrate);
+Exit status: 0 yes, or done; 1 the answer is no (key missing, not added, something to migrate, a problem found);
 2 the command line, the configuration or a value is wrong; 3 it could not be done (database, vendor, a row
 that does not allow it).`,
 		Version:                    buildVersion(),
@@ -54,7 +54,7 @@ that does not allow it).`,
 	addGrouped(root, "Locks:", newLockCmd(a))
 	addGrouped(root, "Tokens:", newTokenCmd(a), newServeCmd(a))
 	addGrouped(root, "Deploy:", newMigrateCmd(a))
-	addGrouped(root, "Look after:", newStatsCmd(a), newPruneCmd(a), newFlushCmd(a), newExportCmd(a), newImportCmd(a))
+	addGrouped(root, "Look after:", newDoctorCmd(a), newStatsCmd(a), newPruneCmd(a), newFlushCmd(a), newExportCmd(a), newImportCmd(a))
 	addGrouped(root, other, newDemoCmd(a), newVersionCmd(a))
 	root.SetHelpCommandGroupID(other)
 	root.SetCompletionCommandGroupID(other)

@@ -1,0 +1,264 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/known"
+	"github.com/larder-cache/larder/store"
+	"github.com/larder-cache/larder/store/php"
+)
+
+// The bounds of what is read of a table.
+const (
+	sampledRows = 20_000    // by their beginning, spread over the table
+	wholeRows   = 2_000     // whole, to be decoded
+	wholeBytes  = 16 << 20  // of these
+	countedLock = 50_000    // rows of the lock table
+	namedRows   = 3         // in a message
+	manyExpired = 100_000   // a backlog, whatever the table's size
+	someExpired = 1_000     // no backlog below
+	bigExpired  = 100 << 20 // bytes, a backlog however few the rows
+)
+
+// withPrefix returns the patient's store as one of another prefix has it.
+func (e *exam) withPrefix(prefix string) (*store.Store, error) {
+	return store.New(e.Store.DB(), store.WithPrefix(prefix), store.WithTable(e.Config.Table.Value), store.WithLockTable(e.Config.LockTable.Value))
+}
+
+// tableStats looks at a sample of the whole table, once.
+func (e *exam) tableStats(ctx context.Context) (*store.Stats, error) {
+	if e.stats != nil {
+		return e.stats, nil
+	}
+	whole, err := e.withPrefix("")
+	if err != nil {
+		return nil, err
+	}
+	e.stats, err = whole.Stats(ctx, store.StatsOptions{Biggest: 1, SampleAbove: sampledRows})
+	return e.stats, err
+}
+
+// A populated prefix is one and how many rows begin with it and with no longer one of those that are looked for.
+type populated struct {
+	config.LaravelPrefix
+	rows int64
+}
+
+// populations counts the rows of the configured prefix and of those that Laravel's own configurations make. The configured one comes first, the others
+// by their rows.
+func (e *exam) populations(ctx context.Context) ([]populated, error) {
+	own := config.LaravelPrefix{Value: e.Config.Prefix.Value}
+	all := []populated{{LaravelPrefix: own}}
+	for _, p := range e.Config.LaravelPrefixes {
+		switch {
+		case p.Value == own.Value:
+		case own.Value == "" && !strings.HasSuffix(p.Value, "_cache_") && !strings.HasSuffix(p.Value, "-cache-"):
+			// Without a prefix there are keys that begin so: laravel_unique_job, laravel:pulse:restart.
+		default:
+			all = append(all, populated{LaravelPrefix: p})
+		}
+	}
+	for i := range all {
+		s, err := e.withPrefix(all[i].Value)
+		if err == nil {
+			all[i].rows, err = s.CountRows(ctx, store.All, false)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	longestFirst := slices.Clone(all)
+	slices.SortStableFunc(longestFirst, func(a, b populated) int { return cmp.Compare(len(b.Value), len(a.Value)) })
+	for i := range longestFirst {
+		for _, longer := range longestFirst[:i] {
+			if strings.HasPrefix(longer.Value, longestFirst[i].Value) {
+				longestFirst[i].rows -= longer.rows
+			}
+		}
+	}
+	for i := range all {
+		at := slices.IndexFunc(longestFirst, func(p populated) bool { return p.Value == all[i].Value })
+		all[i].rows = max(0, longestFirst[at].rows) // rows that were written between two counts
+	}
+	slices.SortStableFunc(all[1:], func(a, b populated) int { return cmp.Compare(b.rows, a.rows) })
+	return all, nil
+}
+
+// checkPrefix holds the prefixes that rows have against the one that is configured.
+func checkPrefix(ctx context.Context, e *exam) ([]Finding, error) {
+	all, err := e.populations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own, others := all[0], slices.DeleteFunc(all[1:], func(p populated) bool { return p.rows == 0 })
+	var found []string
+	for _, p := range others {
+		found = append(found, fmt.Sprintf("%s (%s; %s)", p.Value, humanize.Comma(p.rows), p.Version))
+	}
+	rows := strings.Join(found, ", ")
+	switch {
+	case len(others) > 0 && others[0].rows > own.rows:
+		remedy := "CACHE_PREFIX=" + others[0].Value + `    # or LARDER_PREFIX, if that is what this prints: php artisan tinker --execute="echo Cache::getPrefix();"`
+		if own.rows == 0 {
+			return one(problem(remedy, "rows have %s, you have configured %q (from %s), which no row has", rows, own.Value, e.Config.Prefix.Source))
+		}
+		return one(warning(remedy, "rows have %s, you have configured %q (%s, from %s)", rows, own.Value, rowsText(own.rows), e.Config.Prefix.Source))
+	case len(others) > 0:
+		return one(ok("%q has %s; besides there are rows of %s", own.Value, rowsText(own.rows), rows))
+	case own.rows > 0:
+		return one(ok("%q has %s", own.Value, rowsText(own.rows)))
+	}
+	stats, err := e.tableStats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if stats.Rows == 0 {
+		return one(ok("%q; the table has no rows yet", own.Value))
+	}
+	name := "keys of no common beginning"
+	if len(stats.Keys.Largest) > 0 && stats.Keys.Largest[0].Name != "" {
+		name = stats.Keys.Largest[0].Name + "…"
+	}
+	return one(warning("larder list --all-prefixes --limit 20", "no row has the configured prefix %q (from %s), and there are %s of others, most of them %s",
+		own.Value, e.Config.Prefix.Source, rowsText(stats.Rows), known.MaskKey(name)))
+}
+
+// checkBacklog counts what prune would delete. The bytes are those of a sample, in proportion.
+func checkBacklog(ctx context.Context, e *exam) ([]Finding, error) {
+	stats, err := e.tableStats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	about := ""
+	if stats.Sampled {
+		about = fmt.Sprintf("; estimated from %s of them", humanize.Comma(stats.Looked))
+	}
+	message := fmt.Sprintf("%s of %s have expired (%s of values%s)", humanize.Comma(stats.Expired.Rows), rowsText(stats.Rows), humanize.IBytes(uint64(stats.Expired.Bytes)), about)
+	if n := stats.Expired.Rows; n >= manyExpired || n >= someExpired && n*5 >= stats.Rows || stats.Expired.Bytes >= bigExpired {
+		return one(warning("larder prune    # larder serve does it by itself; by cron: */10 * * * * larder prune --log-level warn",
+			"%s: Laravel deletes an expired row only when it is read", message))
+	}
+	return one(ok("%s", message))
+}
+
+// checkValues decodes what Laravel would. Of classes it needs to know nothing.
+func checkValues(ctx context.Context, e *exam) ([]Finding, error) {
+	stats, err := e.tableStats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		read, size int64
+		corrupt    []string
+		broken     int64
+	)
+	for row, err := range e.Store.Export(ctx, store.ExportOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		if read == wholeRows || size > wholeBytes {
+			break
+		}
+		read, size = read+1, size+int64(len(row.Value))
+		if unreadable(row.Value) {
+			broken++
+			if len(corrupt) < namedRows {
+				corrupt = append(corrupt, row.Key)
+			}
+		}
+	}
+	looked := fmt.Sprintf("of the prefix's live rows %s whole, of the table %s by their beginning", humanize.Comma(read), humanize.Comma(stats.Looked))
+	if broken == 0 && stats.Corrupt.Rows == 0 {
+		return one(ok("PHP can read all that were looked at: %s", looked))
+	}
+	if broken == 0 {
+		return one(warning("larder list --all-prefixes --state all -l | grep corrupt", "PHP cannot read about %s: %s", rowsText(stats.Corrupt.Rows), looked))
+	}
+	var names []string
+	for _, key := range corrupt {
+		names = append(names, fmt.Sprintf("%q", known.MaskKey(key)))
+	}
+	more := ""
+	if broken > namedRows {
+		more = fmt.Sprintf(" and %d more", broken-namedRows)
+	}
+	key := shellQuote(corrupt[0])
+	return one(problem(fmt.Sprintf("larder inspect %s    # says why; then larder forget %s, for Laravel fails whenever it reads it", key, key),
+		"PHP cannot read %s%s: %s", strings.Join(names, ", "), more, looked))
+}
+
+// unreadable reports whether PHP's unserialize fails on a value. What is merely too deep or too big for larder is not its affair.
+func unreadable(value []byte) bool {
+	_, err := php.Decode(value)
+	var syntax *php.SyntaxError
+	return errors.As(err, &syntax)
+}
+
+const longLock = 24 * time.Hour
+
+// checkLocks looks for locks that outlive a day from now, which is as long as Laravel's do that say nothing of their time, and for what expired
+// ones have left.
+func checkLocks(ctx context.Context, e *exam) ([]Finding, error) {
+	var (
+		seen, expired, held int64
+		long                []store.LockEntry
+		found               []Finding
+	)
+	for lock, err := range e.Store.AllLocks(ctx) {
+		if errors.Is(err, store.ErrSameTable) {
+			return none() // the configuration refuses that
+		}
+		if err != nil {
+			return nil, err
+		}
+		if seen++; seen > countedLock {
+			break
+		}
+		switch {
+		case !lock.Live():
+			expired++
+		case lock.TTL > longLock:
+			long = append(long, lock)
+			held++
+		default:
+			held++
+		}
+	}
+	more := ""
+	if seen > countedLock {
+		more = fmt.Sprintf(" (of the first %s)", humanize.Comma(countedLock))
+	}
+	for i, lock := range long {
+		if i == namedRows {
+			found = append(found, warning("larder lock list --all-prefixes", "%d more locks are held for longer than a day", len(long)-namedRows))
+			break
+		}
+		name, flags := lock.Name, " --prefix ''"
+		if bare, ours := strings.CutPrefix(lock.Name, e.Config.Prefix.Value); ours {
+			name, flags = bare, ""
+		}
+		found = append(found, warning(fmt.Sprintf("larder lock release %s --owner %s%s    # if its holder is gone", shellQuote(name), shellQuote(lock.Owner), flags),
+			"lock %q is held for %s more by %q", lock.Name, roughly(lock.TTL), lock.Owner))
+	}
+	if expired >= someExpired {
+		return append(found, warning("larder prune", "%s of expired locks are left%s, and %s are held", rowsText(expired), more, humanize.Comma(held))), nil
+	}
+	return append(found, ok("%s held, and %s of expired ones%s", humanize.Comma(held), rowsText(expired), more)), nil
+}
+
+// rowsText is a number of rows.
+func rowsText(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return humanize.Comma(n) + " rows"
+}

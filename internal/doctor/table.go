@@ -1,0 +1,236 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/larder-cache/larder/migrations"
+	"github.com/larder-cache/larder/store"
+)
+
+const migrate = "larder migrate"
+
+func checkTables(ctx context.Context, e *exam) ([]Finding, error) {
+	db := e.Store.DB()
+	m, err := migrations.New(db.DB, migrations.Engine(db.DriverName()), migrations.WithTable(e.Config.Table.Value), migrations.WithLockTable(e.Config.LockTable.Value))
+	if err != nil {
+		return nil, err
+	}
+	if e.status, err = m.Status(ctx); err != nil {
+		return nil, err
+	}
+	var found []Finding
+	missing := false
+	for _, t := range e.status.Tables {
+		switch t.State {
+		case migrations.Missing:
+			missing = true
+			found = append(found, problem(migrate, "there is no table %s", t.Name))
+		case migrations.Foreign:
+			found = append(found, e.foreign(t)...)
+		default:
+			found = append(found, ok("%s is there", t.Name))
+		}
+	}
+	if !missing {
+		e.ready = theTables
+	}
+	return found, nil
+}
+
+// foreign finds what a table is refused for, but for what checks of their own look at.
+func (e *exam) foreign(t migrations.TableStatus) []Finding {
+	var found []Finding
+	for _, d := range t.Differences {
+		if d.Outcome == migrations.Refused && d.Aspect == "" {
+			move := fmt.Sprintf("ALTER TABLE %s RENAME TO %s;    -- then larder migrate", e.quoted(t.Name), e.quoted(t.Name+"_before"))
+			found = append(found, problem(move, "%s is not a table that Laravel makes: %s", t.Name, d.Text))
+		}
+	}
+	if found == nil {
+		found = []Finding{ok("%s is there", t.Name)}
+	}
+	return found
+}
+
+func (e *exam) quoted(name string) string {
+	if e.isMySQL() {
+		return "`" + name + "`"
+	}
+	return `"` + name + `"`
+}
+
+// differences returns what is different in one aspect, by table.
+func (e *exam) differences(aspect migrations.Aspect) (found []struct {
+	table string
+	migrations.Difference
+}) {
+	for _, t := range e.status.Tables {
+		for _, d := range t.Differences {
+			if d.Aspect == aspect {
+				found = append(found, struct {
+					table string
+					migrations.Difference
+				}{t.Name, d})
+			}
+		}
+	}
+	return found
+}
+
+func checkEra(_ context.Context, e *exam) ([]Finding, error) {
+	var found []Finding
+	for _, t := range e.status.Tables {
+		made := "made by " + t.Era
+		switch {
+		case t.State == migrations.Created:
+			made = "made by larder, as " + strings.Replace(t.Era, " or later", "", 1) + " and later do"
+		case t.Era == "":
+			made = "of a shape that no one Laravel makes"
+		case t.State == migrations.Adopted:
+			made = "of the shape that " + t.Era + " makes, adopted by larder"
+		}
+		found = append(found, ok("%s: %s", t.Name, made))
+	}
+	return found, nil
+}
+
+func checkEngine(_ context.Context, e *exam) ([]Finding, error) {
+	if !e.isMySQL() {
+		return none()
+	}
+	var found []Finding
+	for _, d := range e.differences(migrations.AspectEngine) {
+		found = append(found, problem(fmt.Sprintf("ALTER TABLE `%s` ENGINE=InnoDB;", d.table), "%s: %s", d.table, d.Text))
+	}
+	if found == nil {
+		found = []Finding{ok("InnoDB")}
+	}
+	return found, nil
+}
+
+// checkCollation advises a binary collation and does not warn of Laravel's own, which larder and Laravel get along with.
+func checkCollation(_ context.Context, e *exam) ([]Finding, error) {
+	if !e.isMySQL() {
+		return none()
+	}
+	var found []Finding
+	told := map[string]bool{}
+	for _, d := range e.differences(migrations.AspectCharset) {
+		if told[d.table] {
+			continue // its other columns are the same
+		}
+		told[d.table] = true
+		found = append(found, warning(e.toUTF8(d.table), "%s: %s", d.table, d.Text))
+	}
+	for _, t := range e.status.Tables {
+		switch {
+		case told[t.Name] || t.Collation == "":
+		case strings.HasSuffix(t.Collation, "_bin"):
+			found = append(found, ok("%s: %s, which tells Foo from foo", t.Name, t.Collation))
+		default:
+			found = append(found, Finding{
+				Status: OK, Message: fmt.Sprintf("%s: %s, for which Foo and foo, and often all emoji, are one row. larder never takes one for the other; there is room for one of them", t.Name, t.Collation),
+				Remedy: e.modifyKey(t.Name, "utf8mb4_bin"),
+			})
+		}
+	}
+	return found, nil
+}
+
+func (e *exam) modifyKey(table, collation string) string {
+	return fmt.Sprintf("ALTER TABLE `%s` MODIFY `key` varchar(%d) CHARACTER SET utf8mb4 COLLATE %s NOT NULL;", table, e.keyLength(table), collation)
+}
+
+func (e *exam) keyLength(table string) int {
+	for _, d := range e.differences(migrations.AspectKey) {
+		if d.table == table {
+			return 191 // why people chose it may still hold
+		}
+	}
+	return 255
+}
+
+// toUTF8 names the columns: CONVERT TO CHARACTER SET would make a wider type of mediumtext.
+func (e *exam) toUTF8(table string) string {
+	const utf8 = "CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL"
+	column := "`value` mediumtext"
+	if table == e.Config.LockTable.Value {
+		column = "`owner` varchar(255)"
+	}
+	return fmt.Sprintf("ALTER TABLE `%s` MODIFY `key` varchar(%d) %s, MODIFY %s %s;", table, e.keyLength(table), utf8, column, utf8)
+}
+
+func checkKeyColumn(_ context.Context, e *exam) ([]Finding, error) {
+	var found []Finding
+	for _, d := range e.differences(migrations.AspectKey) {
+		remedy := fmt.Sprintf("ALTER TABLE `%s` MODIFY `key` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL;", d.table)
+		found = append(found, Finding{Status: OK, Message: d.table + ": " + d.Text, Remedy: remedy})
+	}
+	return found, nil
+}
+
+func checkValueColumn(_ context.Context, e *exam) ([]Finding, error) {
+	if !e.isMySQL() {
+		return none()
+	}
+	found := []Finding{}
+	for _, d := range e.differences(migrations.AspectValue) {
+		switch d.Outcome {
+		case migrations.Cured:
+			found = append(found, warning(migrate, "%s: %s", d.table, d.Text))
+		case migrations.Kept:
+			found = append(found, ok("%s: %s", d.table, d.Text))
+		default:
+			found = append(found, problem(fmt.Sprintf("ALTER TABLE `%s` MODIFY `value` mediumtext CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL;", d.table), "%s: %s", d.table, d.Text))
+		}
+	}
+	if len(found) == 0 {
+		found = append(found, ok("MEDIUMTEXT"))
+	}
+	return found, nil
+}
+
+// foreverEnds is when "forever" leaves an INT column.
+var foreverEnds = time.Unix(math.MaxInt32, 0).Add(-store.ForeverTTL).UTC()
+
+func checkExpirationColumn(_ context.Context, e *exam) ([]Finding, error) {
+	if !e.isMySQL() {
+		return none()
+	}
+	var found []Finding
+	for _, d := range e.differences(migrations.AspectExpiration) {
+		const day = "2006-01-02 15:04:05 UTC"
+		switch {
+		case d.Outcome == migrations.Refused:
+			found = append(found, problem(fmt.Sprintf("ALTER TABLE `%s` MODIFY `expiration` bigint NOT NULL;", d.table), "%s: %s", d.table, d.Text))
+		case e.Now().Before(foreverEnds):
+			found = append(found, warning(migrate, "%s: expiration is INT, want BIGINT: from %s on, PHP cannot store anything forever (ten years) in it, and nothing at all from %s on",
+				d.table, foreverEnds.Format(day), time.Unix(math.MaxInt32, 0).UTC().Format(day)))
+		default:
+			found = append(found, problem(migrate, "%s: expiration is INT, want BIGINT: since %s PHP cannot store anything forever (ten years) in it", d.table, foreverEnds.Format(day)))
+		}
+	}
+	if found == nil {
+		found = []Finding{ok("BIGINT")}
+	}
+	return found, nil
+}
+
+func checkIndex(_ context.Context, e *exam) ([]Finding, error) {
+	var found []Finding
+	for _, d := range e.differences(migrations.AspectIndex) {
+		if d.Outcome == migrations.Cured {
+			found = append(found, warning(migrate, "%s: %s", d.table, d.Text))
+			continue
+		}
+		found = append(found, warning(fmt.Sprintf("CREATE INDEX larder_%s_expiration ON %s (expiration);", d.table, e.quoted(d.table)), "%s: %s", d.table, d.Text))
+	}
+	if found == nil {
+		found = []Finding{ok("both tables have one on expiration")}
+	}
+	return found, nil
+}
