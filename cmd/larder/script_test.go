@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 )
 
 // TestScripts runs every script in testdata/script on each engine, with a database of its own in LARDER_DATABASE, the prefix app_, and
-// migrated tables. $ENGINE is mysql or sqlite. Beside testscript's own commands there are
+// migrated tables. $ENGINE is mysql or sqlite, and $ADDRESS the host and port of the former. Beside testscript's own commands there are
 //
 //	exits STATUS COMMAND...          runs a command and checks its exit status; stdout and stderr then check what it prints
 //	row ROWKEY VALUE SECONDS         puts a row into the cache table as somebody else might have, to expire that many seconds from now. VALUE is
@@ -64,6 +65,7 @@ func setUpScript(e *testscript.Env, engine string) error {
 	e.Setenv("LARDER_DATABASE", address)
 	e.Setenv("LARDER_PREFIX", "app_")
 	e.Setenv("ENGINE", engine)
+	e.Setenv("ADDRESS", hostOf(address))
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return err
@@ -150,4 +152,13 @@ func scriptCount(ts *testscript.TestScript, _ bool, args []string) {
 
 func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
 	execSQL(ts, strings.Join(args, " "))
+}
+
+// hostOf returns the host and port of a MySQL URL.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
