@@ -21,6 +21,10 @@ type StatsOptions struct {
 	// Families is how many families of keys are told apart, the largest. Defaults to 50.
 	Families int
 
+	// Beginnings are beginnings of row keys to be counted: Laravel's prefixes, say. A row that begins with several counts for the longest.
+	// Defaults to none.
+	Beginnings []string
+
 	// SampleAbove is the number of rows in the table beyond which Stats looks at about that many, spread over all of it, instead of all.
 	// Defaults to 0: it looks at all.
 	SampleAbove int64
@@ -66,6 +70,8 @@ type Stats struct {
 	Keys    Families
 	Expires []Bucket // the live ones, soonest first, each bucket whether or not there are rows in it
 	Biggest []Entry  // the largest values, live or expired; largest first
+
+	Beginnings []Count // of the whole table, those that begin as the options ask, in their order
 
 	Others        Count    // the rows of other prefixes, live or expired
 	OtherPrefixes Families // of the row keys of these
@@ -167,18 +173,30 @@ type tally struct {
 	others  familyTally
 	biggest entryHeap
 	most    int // entries in biggest
+
+	beginnings []string
 }
 
 func newTally(o StatsOptions) *tally {
 	return &tally{
-		stats: Stats{Expires: newBuckets()}, types: map[string]Count{}, most: o.Biggest,
+		stats: Stats{Expires: newBuckets(), Beginnings: make([]Count, len(o.Beginnings))}, types: map[string]Count{}, most: o.Biggest,
 		keys: newFamilyTally(o.Families), others: newFamilyTally(o.Families),
+		beginnings: o.Beginnings,
 	}
 }
 
 func (t *tally) look(s *Store, row listed) {
 	t.stats.Looked++
 	one := Count{Rows: 1, Bytes: row.size}
+	longest := -1
+	for i, beginning := range t.beginnings {
+		if strings.HasPrefix(row.key, beginning) && (longest < 0 || len(beginning) > len(t.beginnings[longest])) {
+			longest = i
+		}
+	}
+	if longest >= 0 {
+		t.stats.Beginnings[longest].add(one)
+	}
 	key, ours := strings.CutPrefix(row.key, s.prefix)
 	if !ours {
 		t.stats.Others.add(one)
@@ -245,6 +263,9 @@ func (st *Stats) multiply(by float64) {
 		for i := range some {
 			counts = append(counts, &some[i].Count)
 		}
+	}
+	for i := range st.Beginnings {
+		counts = append(counts, &st.Beginnings[i])
 	}
 	for i := range st.Expires {
 		counts = append(counts, &st.Expires[i].Count)

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -55,5 +56,17 @@ func TestBuckets_EndBeforeTheirTime(t *testing.T) {
 		if got := buckets[bucketOf(buckets, Entry{TTL: c.ttl})].Name; got != c.want {
 			t.Errorf("%s is in %q, want %q", c.ttl, got, c.want)
 		}
+	}
+}
+
+func TestTally_ARowCountsForItsLongestBeginning(t *testing.T) {
+	tally := newTally(StatsOptions{Biggest: 1, Families: 1, Beginnings: []string{"", "app_cache", "app_cache_", "other_"}})
+	for _, key := range []string{"app_cache_a", "app_cache_b", "app_cachec", "app_", "x"} {
+		tally.look(&Store{dialect: sqliteDialect{}}, listed{key: key, size: 4, head: []byte("i:1;"), expiration: 2, now: 1})
+	}
+	tally.stats.Sampled = true
+	want := []Count{{4, 16}, {2, 8}, {4, 16}, {0, 0}} // of a table of twice as many rows
+	if got := tally.result(10).Beginnings; !slices.Equal(got, want) {
+		t.Errorf("beginnings are %v, want %v", got, want)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,20 @@ func TestDemo_ShowsTheMainJobUnderAMinute(t *testing.T) {
 	for _, text := range []string{"DingTalk was asked once.", "DingTalk was asked 2 times in all.", "s:32:\"", "in 1h 56m"} {
 		if !strings.Contains(r.stdout, text) {
 			t.Errorf("the demo does not say %q:\n%s", text, r.stdout)
+		}
+	}
+}
+
+func TestBeginnings_EndWhereAnIndexFindsThem(t *testing.T) {
+	for key, want := range map[string][]string{
+		"user:77x:profile": {"user:77x:", "user:77", "user:7", "user:", ""},
+		"settings":         {""},
+		"a:b*c:d":          {"a:", ""},
+		"":                 {""},
+		"1:2:3:4:5:6:7":    {"1:2:3:4:5:6:7", "1:2:3:4:5:6:", "1:2:3:4:5:6", "1:2:3:4:5:", "1:2:3:4:5", "1:2:3:4:", "1:2:3:4", "1:2:3:", ""},
+	} {
+		if got := slices.Collect(beginnings(key)); !slices.Equal(got, want) {
+			t.Errorf("beginnings of %q are %q, want %q", key, got, want)
 		}
 	}
 }

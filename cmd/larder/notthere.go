@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/larder-cache/larder/internal/known"
 	"github.com/larder-cache/larder/internal/misspelt"
@@ -47,19 +48,36 @@ func (a *app) meant(ctx context.Context, s *store.Store, key string) string {
 		return fmt.Sprintf("there is such a key with the prefix %q; larder uses %q (from %s): did you mean --prefix %q?",
 			prefix, s.Prefix(), a.loaded.Prefix.Source, prefix)
 	}
-	// Most slips are not at the beginning; and where they are, the table may be small enough to be read.
-	for _, pattern := range []string{literal(key[:len(key)/2]), ""} {
-		if near := misspelt.Nearest(key, keysLike(ctx, s, pattern+"*")); near != "" {
+	for beginning := range beginnings(key) {
+		if near := misspelt.Nearest(key, keysLike(ctx, s, beginning+"*")); near != "" {
 			return fmt.Sprintf("did you mean %q?", near)
 		}
 	}
 	return ""
 }
 
-// literal returns the beginning of a key up to what a pattern would take for a wild card, or half a character.
-func literal(key string) string {
-	key, _, _ = strings.Cut(strings.ReplaceAll(key, "?", "*"), "*")
-	return strings.ToValidUTF8(key, "")
+// beginnings yields beginnings of a key, the longest first and the empty one last, for most slips are not at the beginning: where they are, the table
+// may be small enough to be read. They end with a digit or a punctuation mark, as far as a pattern would take none of their characters for a wild
+// card: MySQL finds keys that begin so by its index, and reads all keys for a beginning that ends with a letter, which some collations join with the
+// next one.
+func beginnings(key string) iter.Seq[string] {
+	const most = 8
+	return func(yield func(string) bool) {
+		end := len(key)
+		if wild := strings.IndexAny(key, "*?"); wild >= 0 {
+			end = wild
+		}
+		for n := 0; n < most; n++ {
+			end = strings.LastIndexFunc(key[:end], func(r rune) bool { return r > ' ' && r < 0x7f && !unicode.IsLetter(r) })
+			if end <= 0 {
+				break
+			}
+			if !yield(key[:end+1]) {
+				return
+			}
+		}
+		yield("")
+	}
 }
 
 func keysLike(ctx context.Context, s *store.Store, pattern string) iter.Seq[string] {

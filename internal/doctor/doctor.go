@@ -118,10 +118,11 @@ type Summary struct {
 // An exam is one patient's, with what several checks want to know.
 type exam struct {
 	Patient
-	server *store.Server
-	status *migrations.Status
-	stats  *store.Stats
-	ready  need // what is in order so far
+	server   *store.Server
+	status   *migrations.Status
+	stats    *store.Stats
+	statsErr error
+	ready    need // what is in order so far
 }
 
 // Examine makes the checks one after the other and tells each finding as it comes. A check that fails is a finding, and does not keep the others from

@@ -36,15 +36,33 @@ func (e *exam) withPrefix(prefix string) (*store.Store, error) {
 
 // tableStats looks at a sample of the whole table, once.
 func (e *exam) tableStats(ctx context.Context) (*store.Stats, error) {
-	if e.stats != nil {
-		return e.stats, nil
+	if e.stats != nil || e.statsErr != nil {
+		return e.stats, e.statsErr
 	}
 	whole, err := e.withPrefix("")
 	if err != nil {
 		return nil, err
 	}
-	e.stats, err = whole.Stats(ctx, store.StatsOptions{Biggest: 1, SampleAbove: sampledRows})
-	return e.stats, err
+	o := store.StatsOptions{Biggest: 1, SampleAbove: sampledRows}
+	for _, p := range e.prefixes() {
+		o.Beginnings = append(o.Beginnings, p.Value)
+	}
+	e.stats, e.statsErr = whole.Stats(ctx, o) // an error too: what has taken too long is not waited for again
+	return e.stats, e.statsErr
+}
+
+// prefixes are the configured one, and those that Laravel's own configurations make.
+func (e *exam) prefixes() []config.LaravelPrefix {
+	own := e.Config.Prefix.Value
+	all := []config.LaravelPrefix{{Value: own}}
+	for _, p := range e.Config.LaravelPrefixes {
+		// Without a prefix there are keys that begin as an old one does: laravel_unique_job, laravel:pulse:restart.
+		marked := strings.HasSuffix(p.Value, "_cache_") || strings.HasSuffix(p.Value, "-cache-")
+		if p.Value != own && (own != "" || marked) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // A populated prefix is one and how many rows begin with it and with no longer one of those that are looked for.
@@ -53,56 +71,46 @@ type populated struct {
 	rows int64
 }
 
-// populations counts the rows of the configured prefix and of those that Laravel's own configurations make. The configured one comes first, the others
-// by their rows.
-func (e *exam) populations(ctx context.Context) ([]populated, error) {
-	own := config.LaravelPrefix{Value: e.Config.Prefix.Value}
-	all := []populated{{LaravelPrefix: own}}
-	for _, p := range e.Config.LaravelPrefixes {
+// populations tells how many rows the configured prefix has, and which others have some, those with the most first.
+func (e *exam) populations(ctx context.Context, stats *store.Stats) (own populated, others []populated, err error) {
+	for i, p := range e.prefixes() {
+		found := populated{p, stats.Beginnings[i].Rows}
 		switch {
-		case p.Value == own.Value:
-		case own.Value == "" && !strings.HasSuffix(p.Value, "_cache_") && !strings.HasSuffix(p.Value, "-cache-"):
-			// Without a prefix there are keys that begin so: laravel_unique_job, laravel:pulse:restart.
-		default:
-			all = append(all, populated{LaravelPrefix: p})
+		case i == 0:
+			own = found
+		case found.rows > 0:
+			others = append(others, found)
 		}
 	}
-	for i := range all {
-		s, err := e.withPrefix(all[i].Value)
-		if err == nil {
-			all[i].rows, err = s.CountRows(ctx, store.All, false)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	longestFirst := slices.Clone(all)
-	slices.SortStableFunc(longestFirst, func(a, b populated) int { return cmp.Compare(len(b.Value), len(a.Value)) })
-	for i := range longestFirst {
-		for _, longer := range longestFirst[:i] {
-			if strings.HasPrefix(longer.Value, longestFirst[i].Value) {
-				longestFirst[i].rows -= longer.rows
+	slices.SortStableFunc(others, func(a, b populated) int { return cmp.Compare(b.rows, a.rows) })
+	if own.rows == 0 && stats.Sampled { // a few of many may not have been among the sample
+		for _, err := range e.Store.List(ctx, store.ListOptions{State: store.All, Limit: 1}) {
+			if err != nil {
+				return own, others, err
 			}
+			own.rows = 1
 		}
 	}
-	for i := range all {
-		at := slices.IndexFunc(longestFirst, func(p populated) bool { return p.Value == all[i].Value })
-		all[i].rows = max(0, longestFirst[at].rows) // rows that were written between two counts
-	}
-	slices.SortStableFunc(all[1:], func(a, b populated) int { return cmp.Compare(b.rows, a.rows) })
-	return all, nil
+	return own, others, nil
 }
 
 // checkPrefix holds the prefixes that rows have against the one that is configured.
 func checkPrefix(ctx context.Context, e *exam) ([]Finding, error) {
-	all, err := e.populations(ctx)
+	stats, err := e.tableStats(ctx)
 	if err != nil {
 		return nil, err
 	}
-	own, others := all[0], slices.DeleteFunc(all[1:], func(p populated) bool { return p.rows == 0 })
+	own, others, err := e.populations(ctx, stats)
+	if err != nil {
+		return nil, err
+	}
+	about := ""
+	if stats.Sampled {
+		about = "about "
+	}
 	var found []string
 	for _, p := range others {
-		found = append(found, fmt.Sprintf("%s (%s; %s)", p.Value, humanize.Comma(p.rows), p.Version))
+		found = append(found, fmt.Sprintf("%s (%s%s; %s)", p.Value, about, humanize.Comma(p.rows), p.Version))
 	}
 	rows := strings.Join(found, ", ")
 	switch {
@@ -111,15 +119,11 @@ func checkPrefix(ctx context.Context, e *exam) ([]Finding, error) {
 		if own.rows == 0 {
 			return one(problem(remedy, "rows have %s, you have configured %q (from %s), which no row has", rows, own.Value, e.Config.Prefix.Source))
 		}
-		return one(warning(remedy, "rows have %s, you have configured %q (%s, from %s)", rows, own.Value, rowsText(own.rows), e.Config.Prefix.Source))
+		return one(warning(remedy, "rows have %s, you have configured %q (%s%s, from %s)", rows, own.Value, about, rowsText(own.rows), e.Config.Prefix.Source))
 	case len(others) > 0:
-		return one(ok("%q has %s; besides there are rows of %s", own.Value, rowsText(own.rows), rows))
+		return one(ok("%q has %s%s; besides there are rows of %s", own.Value, about, rowsText(own.rows), rows))
 	case own.rows > 0:
-		return one(ok("%q has %s", own.Value, rowsText(own.rows)))
-	}
-	stats, err := e.tableStats(ctx)
-	if err != nil {
-		return nil, err
+		return one(ok("%q has %s%s", own.Value, about, rowsText(own.rows)))
 	}
 	if stats.Rows == 0 {
 		return one(ok("%q; the table has no rows yet", own.Value))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -155,4 +157,24 @@ func TestExamine_ALargeTableIsSampled(t *testing.T) {
 			t.Errorf("it allocated %d MiB for 60,000 rows", grown>>20)
 		}
 	})
+}
+
+// The second check of the three that look at the sample would wait as long again.
+func TestExamine_WhatTakesTooLongIsAskedOnce(t *testing.T) {
+	c := onMySQL(t, testdb.MySQL(t))
+	c.today()
+	s, err := store.Open(c.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	cfg, err := config.Load(config.Flags{Database: &c.address}, nil, c.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &exam{Patient: Patient{Config: cfg, Store: s, Patience: time.Nanosecond}}
+	found := e.make(t.Context(), Check{Name: "backlog", run: checkBacklog})
+	diagnosis{t: t, found: found}.wants("backlog", Warning, "takes longer than 1ns", "larder doctor")
+	e.Patience = time.Minute
+	diagnosis{t: t, found: e.make(t.Context(), Check{Name: "values", run: checkValues})}.wants("values", Warning, "takes longer")
 }

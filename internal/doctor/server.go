@@ -115,6 +115,8 @@ func checkClock(ctx context.Context, e *exam) ([]Finding, error) {
 	message := fmt.Sprintf("this machine's clock is %s %s the database's (± %s)", roughly(off), which, roughly(bound))
 	const remedy = "timedatectl set-ntp true    # here and on the database's server; then timedatectl timesync-status"
 	switch wrong := off.Abs() - bound; {
+	case wrong <= 0:
+		return one(ok("this machine's clock and the database's agree (± %s)", roughly(bound)))
 	case wrong > clockWayOff:
 		return one(problem(remedy, "%s: PHP here goes by this one, so that rows and locks end at other times for it", message))
 	case wrong > clockOff:

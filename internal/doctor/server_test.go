@@ -85,7 +85,7 @@ func TestCheckClock_MeasuresTheDifferenceAndItsBound(t *testing.T) {
 			status Status
 			text   string
 		}{
-			{0, OK, "the database's (± "}, {5 * time.Second, Warning, "ahead of"}, {-5 * time.Second, Warning, "behind"},
+			{0, OK, "agree (± "}, {5 * time.Second, Warning, "ahead of"}, {-5 * time.Second, Warning, "behind"},
 			{90 * time.Second, Problem, "1m 30s ahead of"}, {-time.Hour, Problem, "behind"},
 		} {
 			c.now = func() time.Time { return time.Now().Add(tt.off) }
@@ -103,7 +103,7 @@ func TestCheckClock_ASlowConnectionProvesNothing(t *testing.T) {
 			calls++
 			return time.Now().Add(time.Duration(calls%2) * -20 * time.Second) // 20 s between question and answer
 		}
-		c.examine().wants("clock", OK, "± 10s")
+		c.examine().wants("clock", OK, "agree (± 10s)")
 	})
 }
 

@@ -133,7 +133,7 @@ func checkCollation(_ context.Context, e *exam) ([]Finding, error) {
 			found = append(found, ok("%s: %s, which tells Foo from foo", t.Name, t.Collation))
 		default:
 			found = append(found, Finding{
-				Status: OK, Message: fmt.Sprintf("%s: %s, for which Foo and foo, and often all emoji, are one row. larder never takes one for the other; there is room for one of them", t.Name, t.Collation),
+				Status: OK, Message: fmt.Sprintf("%s: %s, for which Foo and foo are one row: there is room for one of them", t.Name, t.Collation),
 				Remedy: e.modifyKey(t.Name, "utf8mb4_bin"),
 			})
 		}
@@ -194,8 +194,13 @@ func checkValueColumn(_ context.Context, e *exam) ([]Finding, error) {
 	return found, nil
 }
 
-// foreverEnds is when "forever" leaves an INT column.
-var foreverEnds = time.Unix(math.MaxInt32, 0).Add(-store.ForeverTTL).UTC()
+// An INT column ends at intEnds; "forever" leaves it ten years before.
+var (
+	intEnds     = time.Unix(math.MaxInt32, 0)
+	foreverEnds = intEnds.Add(-store.ForeverTTL)
+)
+
+func day(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func checkExpirationColumn(_ context.Context, e *exam) ([]Finding, error) {
 	if !e.isMySQL() {
@@ -203,15 +208,17 @@ func checkExpirationColumn(_ context.Context, e *exam) ([]Finding, error) {
 	}
 	var found []Finding
 	for _, d := range e.differences(migrations.AspectExpiration) {
-		const day = "2006-01-02 15:04:05 UTC"
+		text := d.table + ": expiration is INT, want BIGINT: "
 		switch {
 		case d.Outcome == migrations.Refused:
 			found = append(found, problem(fmt.Sprintf("ALTER TABLE `%s` MODIFY `expiration` bigint NOT NULL;", d.table), "%s: %s", d.table, d.Text))
+		case d.table == e.Config.LockTable.Value: // no lock is held for ten years
+			found = append(found, warning(migrate, "%sno lock can be held beyond %s", text, day(intEnds)))
 		case e.Now().Before(foreverEnds):
-			found = append(found, warning(migrate, "%s: expiration is INT, want BIGINT: from %s on, PHP cannot store anything forever (ten years) in it, and nothing at all from %s on",
-				d.table, foreverEnds.Format(day), time.Unix(math.MaxInt32, 0).UTC().Format(day)))
+			found = append(found, warning(migrate, "%sfrom %s on, PHP cannot store anything forever (ten years) in it, and nothing at all from %s on",
+				text, day(foreverEnds), day(intEnds)))
 		default:
-			found = append(found, problem(migrate, "%s: expiration is INT, want BIGINT: since %s PHP cannot store anything forever (ten years) in it", d.table, foreverEnds.Format(day)))
+			found = append(found, problem(migrate, "%ssince %s PHP cannot store anything forever (ten years) in it", text, day(foreverEnds)))
 		}
 	}
 	if found == nil {

@@ -34,6 +34,7 @@ func TestCheckTables_AnOldLaravels(t *testing.T) {
 		d.wants("era", OK, "cache_locks: made by Laravel 7.10 to 12.40")
 		d.wants("value column", Warning, "TEXT", "larder migrate")
 		d.wants("expiration column", Warning, "from 2028-01-22 03:14:07 UTC on", "2038-01-19", "larder migrate")
+		d.wants("expiration column", Warning, "cache_locks", "beyond 2038-01-19 03:14:07 UTC")
 		c.now = func() time.Time { return time.Date(2028, 1, 22, 3, 14, 8, 0, time.UTC) }
 		c.examine().wants("expiration column", Problem, "since 2028-01-22")
 	})
