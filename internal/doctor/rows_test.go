@@ -178,3 +178,20 @@ func TestExamine_WhatTakesTooLongIsAskedOnce(t *testing.T) {
 	e.Patience = time.Minute
 	diagnosis{t: t, found: e.make(t.Context(), Check{Name: "values", run: checkValues})}.wants("values", Warning, "takes longer")
 }
+
+func TestPopulations_AFewRowsThatTheSampleMissedAreFound(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *clinic) {
+		c.today()
+		c.fill(1, "app_", "i:1;", 600)
+		s, err := store.Open(c.address, store.WithPrefix("app_"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		e := &exam{Patient: Patient{Config: &config.Config{Prefix: config.Setting{Value: "app_"}}, Store: s}}
+		own, _, err := e.populations(t.Context(), &store.Stats{Sampled: true, Beginnings: make([]store.Count, 1)})
+		if err != nil || own.rows != 1 {
+			t.Errorf("own is %+v, %v, want 1 row", own, err)
+		}
+	})
+}
