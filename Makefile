@@ -5,7 +5,8 @@ SHELL := /bin/sh
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .PHONY: help
 help: ## List the targets
@@ -51,6 +52,12 @@ bench: test-deps ## Measure larder beside its references, write docs/performance
 
 # The newest Laravel to measure against, where make test-peers has installed it; else this machine's own. It takes root to run.
 LARAVEL13 ?= $(if $(LARDER_TEST_LARAVEL13),$(LARDER_TEST_LARAVEL13),$(shell [ "$$(id -u)" != 0 ] || ls -d "$${LARDER_PEERS:-$$HOME/.cache/larder-peers}/sid" 2>/dev/null))
+
+.PHONY: docs
+docs: ## Write docs/cli.md from what the commands say of themselves
+	@mkdir -p bin
+	@go run ./cmd/larder docs markdown >bin/cli.md
+	@mv bin/cli.md docs/cli.md
 
 .PHONY: build
 build: ## Build the static binary bin/larder

@@ -71,7 +71,7 @@ func TestCommands_JSON(t *testing.T) {
 			{[]string{"list"}, `^\{"key":"a","type":"string","size":12,"state":"live","expiration":\d{10},"ttl":\d{9}\}\n` +
 				`\{"key":"b<key>","type":"array","size":28,"state":"live","expiration":\d{10},"ttl":(600|59\d)\}\n$`},
 			{[]string{"list", "b*", "--limit", "1"}, `^\{"key":"b<key>".*\}\n$`},
-			{[]string{"version"}, `^\{"version":".+","go":"go.+","platform":".+/.+"\}\n$`},
+			{[]string{"version"}, `^\{"version":".+","commit":".*","go":"go.+","platform":".+/.+"\}\n$`},
 			{[]string{"migrate"}, `^\{"tables":\[\{"name":"cache","result":"up to date".*\}\n$`},
 			{[]string{"migrate", "status"}, `^\{"tables":\[\{"name":"cache","state":"created".*\}\n$`},
 			{[]string{"migrate", "--dry-run"}, `^\{"statements":\[\]\}\n$`},

@@ -55,7 +55,7 @@ that does not allow it).`,
 	addGrouped(root, "Tokens:", newTokenCmd(a), newServeCmd(a))
 	addGrouped(root, "Deploy:", newMigrateCmd(a))
 	addGrouped(root, "Look after:", newDoctorCmd(a), newStatsCmd(a), newPruneCmd(a), newFlushCmd(a), newExportCmd(a), newImportCmd(a))
-	addGrouped(root, other, newDemoCmd(a), newVersionCmd(a))
+	addGrouped(root, other, newDemoCmd(a), newVersionCmd(a), newDocsCmd(a))
 	root.SetHelpCommandGroupID(other)
 	root.SetCompletionCommandGroupID(other)
 	a.completeArguments(root)

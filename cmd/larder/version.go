@@ -8,26 +8,36 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by make build; a build by go install tells it by itself.
-var version = ""
+// version and commit are set by make build; a build by go install or go build tells them by itself, as far as it knows them.
+var version, commit = "", ""
 
 func newVersionCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Short: "Print the version, the commit it was built from, and Go's version",
+		Long: `Print the version, the commit it was built from, and Go's version.
+
+With -o json: {"version","commit","go","platform"}; commit is empty if the build does not know it.`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := versionView{Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+			v := versionView{
+				Version: buildVersion(), Commit: buildCommit(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+			}
 			if a.json() {
 				return a.printJSON(v)
 			}
-			return a.println(fmt.Sprintf("larder %s (%s, %s)", v.Version, v.Go, v.Platform))
+			from := ""
+			if v.Commit != "" {
+				from = "commit " + v.Commit + ", "
+			}
+			return a.println(fmt.Sprintf("larder %s (%s%s, %s)", v.Version, from, v.Go, v.Platform))
 		},
 	}
 }
 
 type versionView struct {
 	Version  string `json:"version"`
+	Commit   string `json:"commit"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
@@ -40,4 +50,28 @@ func buildVersion() string {
 		return info.Main.Version
 	}
 	return "dev"
+}
+
+// buildCommit returns the commit, with a sign if more than that was built, or "".
+func buildCommit() string {
+	if commit != "" {
+		return commit
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	revision, modified := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			modified = "-dirty"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision + modified
 }
