@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/larder-cache/larder/internal/testdb"
@@ -133,6 +136,29 @@ func (s *server) wantError(code int, args []string, says ...string) {
 			s.t.Errorf("larder %s: standard error does not say %q:\n%s", strings.Join(args, " "), text, r.stderr)
 		}
 	}
+}
+
+// openDatabase returns a connection of the test's own to a database, by its address.
+func openDatabase(t *testing.T, database string) *sql.DB {
+	t.Helper()
+	path, sqlite := strings.CutPrefix(database, "sqlite:")
+	driver, dsn := "sqlite", path
+	if !sqlite {
+		u, err := url.Parse(database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := mysql.NewConfig()
+		cfg.User, cfg.Net, cfg.Addr, cfg.DBName = u.User.Username(), "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+		cfg.Passwd, _ = u.User.Password()
+		driver, dsn = "mysql", cfg.FormatDSN()
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 // onEachEngine runs a test against a MySQL and a SQLite database, both empty.
