@@ -59,6 +59,12 @@ that does not allow it).`,
 	root.SetHelpCommandGroupID(other)
 	root.SetCompletionCommandGroupID(other)
 	a.completeArguments(root)
+	root.InitDefaultCompletionCmd() // cobra's, which would take a shell that it does not know for a wish for help
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 	a.markStart(root)
 	return root
 }

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/larder-cache/larder/fetcher/fetchertest"
 	"github.com/larder-cache/larder/internal/testdb"
 )
 
@@ -28,6 +31,9 @@ import (
 //	fill N PREFIX SECONDS            puts N rows named PREFIX0... there
 //	count N [LIKE]                   checks how many rows of the cache table have a row key LIKE that
 //	sql STATEMENT                    executes a statement
+//	vendor                           starts a fake DingTalk and configures dingding_access_token; vendor fail N: refuses N requests;
+//	                                 vendor revoke FILE: ends the token in a file
+//	answers URL                      waits until a URL answers 200. $PORT is a free port
 func TestScripts(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, _ string) {
 		engine := strings.ToLower(t.Name()[strings.LastIndex(t.Name(), "/")+1:])
@@ -36,6 +42,7 @@ func TestScripts(t *testing.T) {
 			Setup: func(e *testscript.Env) error { return setUpScript(e, engine) },
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"exits": scriptExits, "row": scriptRow, "lockrow": scriptLockRow, "fill": scriptFill, "count": scriptCount, "sql": scriptSQL,
+				"vendor": scriptVendor, "answers": scriptAnswers,
 			},
 			Condition: func(condition string) (bool, error) {
 				if condition == "mysql" || condition == "sqlite" {
@@ -66,12 +73,14 @@ func setUpScript(e *testscript.Env, engine string) error {
 	e.Setenv("LARDER_PREFIX", "app_")
 	e.Setenv("ENGINE", engine)
 	e.Setenv("ADDRESS", hostOf(address))
+	e.Setenv("PORT", freePort(t))
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return err
 	}
 	e.Defer(func() { _ = db.Close() })
 	e.Values[dbKey{}] = db
+	e.Values[vendorKey{}] = &vendorSlot{}
 	env := map[string]string{"LARDER_DATABASE": address}
 	code := run(t.Context(), []string{"migrate"}, environment{
 		stdin: strings.NewReader(""), stdout: new(strings.Builder), stderr: os.Stderr, dir: e.WorkDir,
@@ -161,4 +170,53 @@ func hostOf(address string) string {
 		return ""
 	}
 	return u.Host
+}
+
+type vendorKey struct{}
+
+func scriptVendor(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 2 && args[0] == "fail" {
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		ts.Value(vendorKey{}).(*vendorSlot).vendor.FailNext(n, fetchertest.BadCredentials)
+		return
+	}
+	if len(args) == 2 && args[0] == "revoke" {
+		ts.Value(vendorKey{}).(*vendorSlot).vendor.Revoke(strings.TrimSpace(ts.ReadFile(args[1])))
+		return
+	}
+	vendor := fetchertest.NewDingTalk(fetchertest.WithApp("corp", secret))
+	ts.Defer(vendor.Close)
+	ts.Value(vendorKey{}).(*vendorSlot).vendor = vendor
+	ts.Setenv("CORP_ID", "corp")
+	ts.Setenv("CORP_SECRET", secret)
+	ts.Setenv("DINGTALK_BASE_URL", vendor.URL)
+}
+
+// A vendorSlot is where a script keeps its fake.
+type vendorSlot struct{ vendor *fetchertest.DingTalk }
+
+func scriptAnswers(ts *testscript.TestScript, _ bool, args []string) {
+	for range 400 {
+		resp, err := http.Get(args[0])
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(50 * time.Millisecond) // until the other process has started
+	}
+	ts.Fatalf("%s does not answer", args[0])
+}
+
+// freePort returns a port on which nobody listens.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
