@@ -3,6 +3,7 @@ SHELL := /bin/sh
 
 # Pinned, so that a lint run means the same today and next year.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+NFPM := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
@@ -62,3 +63,31 @@ docs: ## Write docs/cli.md from what the commands say of themselves
 .PHONY: build
 build: ## Build the static binary bin/larder
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/larder ./cmd/larder
+
+PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windows-arm64
+
+# Debian's versions begin with a digit: a build of no release is 0~git-... and older than all releases.
+DEB_VERSION := $(if $(filter v%,$(VERSION)),$(patsubst v%,%,$(subst -,+,$(VERSION))),0~git+$(subst -,+,$(VERSION)))
+
+# The same commit gives the same files: its time stands in the man pages and the packages.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+.PHONY: dist
+dist: ## Build dist/: binaries for Linux, macOS and Windows (amd64, arm64), Debian packages, checksums
+	@rm -rf dist && mkdir -p dist/completion
+	@for p in $(PLATFORMS); do \
+		os=$${p%-*} arch=$${p#*-} end=; [ $$os != windows ] || end=.exe; \
+		echo "dist/larder-$(VERSION)-$$p$$end"; \
+		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "dist/larder-$(VERSION)-$$p$$end" ./cmd/larder || exit 1; \
+	done
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o dist/larder ./cmd/larder
+	@dist/larder docs man dist/man && gzip -9n dist/man/*.1
+	@dist/larder completion bash >dist/completion/larder.bash
+	@dist/larder completion zsh >dist/completion/_larder
+	@dist/larder completion fish >dist/completion/larder.fish
+	@for arch in amd64 arm64; do \
+		ARCH=$$arch VERSION='$(DEB_VERSION)' BINARY="dist/larder-$(VERSION)-linux-$$arch" \
+			go run $(NFPM) package --config packaging/nfpm.yaml --packager deb --target dist/ || exit 1; \
+	done
+	@rm dist/larder
+	@cd dist && sha256sum larder* >SHA256SUMS && cat SHA256SUMS
