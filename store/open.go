@@ -21,7 +21,7 @@ import (
 )
 
 // Open returns a store over connections of its own, to be closed with Close. It does not connect yet, so that it fails only for an
-// address that makes no sense.
+// address that makes no sense. The tables are made, or adopted, by larder migrate, or by package migrations over [Store.DB].
 //
 // The address is one of
 //

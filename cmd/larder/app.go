@@ -92,8 +92,12 @@ func (a *app) withStore(ctx context.Context, use func(context.Context, *store.St
 
 // missingDatabase says that the SQLite file does not exist.
 func missingDatabase(cfg *config.Config) error {
-	return fmt.Errorf("%s (from %s) does not exist: create it with larder migrate, or is this the wrong folder or address?",
-		cfg.Database, cfg.Database.Source)
+	command := "larder migrate"
+	if cfg.Database.Source == "--database" {
+		command += " --database " + cfg.Database.String()
+	}
+	return fmt.Errorf("%s (from %s) does not exist: create it with %s, or is this the wrong folder or address?",
+		cfg.Database, cfg.Database.Source, command)
 }
 
 // missingFile reports whether the database is a SQLite file that does not exist.
@@ -128,8 +132,10 @@ func (a *app) level() slog.Level {
 	return level
 }
 
-func (a *app) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: a.level()}))
+func (a *app) logger() *slog.Logger { return a.loggerTo(a.stderr) }
+
+func (a *app) loggerTo(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: a.level()}))
 }
 
 // sayf prints lines for the person at the terminal, to standard error.

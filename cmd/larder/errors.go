@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 
 	"github.com/go-sql-driver/mysql"
@@ -27,7 +28,7 @@ var errNo = errors.New("no")
 // errCouldNot means that it could not be done, and that the command has said why.
 var errCouldNot = errors.New("could not be done")
 
-// A noError is the answer no, with what the person may want to know.
+// A noError is the answer no, with what the person may want to know; a script, which has the exit status, can silence it by --log-level.
 type noError struct{ error }
 
 // A usageError is about the command line or the configuration.
@@ -62,7 +63,9 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		}
 		return ran.code
 	case errors.As(err, &no), errors.Is(err, store.ErrNotFound):
-		a.sayf("%v", err)
+		if a.loaded == nil || a.level() <= slog.LevelInfo {
+			a.sayf("%v", err)
+		}
 		return exitNo
 	case !a.started, isFlagError(err):
 		a.sayf("%v", err)

@@ -33,7 +33,7 @@ The value is PHP's serialization, byte for byte; where it is not UTF-8 there is 
 without the prefix, so that they can be imported under another one. The lines hold whole tokens and secrets.
 
 Interrupted, it ends with a whole line and says with which --after it goes on; --to then appends to its file.`,
-		Example: "  larder export > rows.jsonl\n  larder export 'user:*' | larder import --database sqlite:copy.db\n" +
+		Example: "  larder export > rows.jsonl\n  larder migrate --database sqlite:copy.db\n  larder export 'user:*' | larder import --database sqlite:copy.db\n" +
 			"  larder export --to rows.jsonl --after user:7",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

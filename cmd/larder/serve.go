@@ -33,14 +33,21 @@ func newServeCmd(a *app) *cobra.Command {
   GET  /healthz, /readyz          alive; the database answers and every token can be used (?fresh=300: for as many seconds)
   GET  /metrics                   for Prometheus
 
-Requests carry "Authorization: Bearer KEY": LARDER_API_KEY, or the api_keys of larder.yaml, which have roles. On a
-loopback address it may run without a key. Any number of servers may run it; one of them fetches at a time.
+Requests carry "Authorization: Bearer KEY". LARDER_API_KEY may do everything; larder.yaml can have more, with roles:
+
+  api_keys:
+    - {key: "${APP_KEY}", role: tokens}         # tokens and reject
+    - {key: "${PROMETHEUS_KEY}", role: read}    # the list of tokens, metrics
+
+On a loopback address it may run without a key. Errors are problem details: {"title","status","detail"}. Any number of
+servers may run it; one of them fetches at a time.
 
 SIGINT, SIGTERM and SIGHUP (but not under nohup) stop it when the requests under way are answered and a fetch under way is stored; a second one
 stops it at once.`,
-		Example: "  larder serve\n  curl http://127.0.0.1:8420/v1/tokens/dingding_access_token",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
+		Example: "  larder serve\n  curl http://127.0.0.1:8420/v1/tokens/dingding_access_token\n" +
+			"  curl --json '{\"access_token\":\"...\"}' http://127.0.0.1:8420/v1/tokens/dingding_access_token/reject",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&a.flags.listen, "listen", "127.0.0.1:8420", "the `address` to listen on")
 	return cmd
@@ -63,7 +70,7 @@ func (a *app) serve(ctx context.Context) error {
 	defer func() { _ = listener.Close() }() // Serve has closed it, unless something failed before
 
 	m := metrics.NewService(buildVersion())
-	return a.withTokens(ctx, func(ctx context.Context, s *store.Store, set tokens.Set) error {
+	return a.withTokens(ctx, a.stderr, func(ctx context.Context, s *store.Store, set tokens.Set) error {
 		fetchers := map[string]api.Fetcher{}
 		for _, t := range set {
 			fetchers[t.Config.Key] = t.Fetcher

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -135,24 +138,30 @@ func closingTime(configured []config.Token) time.Duration {
 	return timeout + 10*time.Second
 }
 
-// withToken uses a configured token and lets it finish what it does behind its callers' backs.
+// withToken uses a configured token of a command that does not stay and lets it finish what it does behind its callers' backs.
 func (a *app) withToken(ctx context.Context, name string, use func(context.Context, tokens.Token) error) error {
-	return a.withTokens(ctx, func(ctx context.Context, _ *store.Store, set tokens.Set) error {
+	var said bytes.Buffer // of what the error says again
+	err := a.withTokens(ctx, &said, func(ctx context.Context, _ *store.Store, set tokens.Set) error {
 		t, ok := set.Get(name)
 		if !ok {
 			return usageError{unknownToken(a.loaded, name)}
 		}
 		return use(ctx, t)
 	})
+	if err == nil || a.level() <= slog.LevelDebug {
+		_, _ = said.WriteTo(a.stderr)
+	}
+	return err
 }
 
-func (a *app) withTokens(ctx context.Context, use func(context.Context, *store.Store, tokens.Set) error, opts ...store.Option) error {
+// withTokens uses all configured tokens, which tell what happens to the log.
+func (a *app) withTokens(ctx context.Context, log io.Writer, use func(context.Context, *store.Store, tokens.Set) error, opts ...store.Option) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
 	return a.withStore(ctx, func(ctx context.Context, s *store.Store) error {
-		set, err := tokens.New(s, cfg.Tokens, fetcher.WithLogger(a.logger()))
+		set, err := tokens.New(s, cfg.Tokens, fetcher.WithLogger(a.loggerTo(log)))
 		if err != nil {
 			return usageError{err}
 		}

@@ -145,7 +145,8 @@ func (s *service) guard(next http.Handler) http.Handler {
 	protected := crossOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(s.keys) == 0 && r.Host != "" && !loopbackHost(r.Host) {
-			refuse(w, r)
+			problem{Status: http.StatusForbidden, Title: "Not a loopback name",
+				Detail: "without a key the service answers to 127.0.0.1, ::1 and localhost alone: use one of them, or set LARDER_API_KEY"}.write(w)
 			return
 		}
 		protected.ServeHTTP(w, r)

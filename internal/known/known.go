@@ -40,6 +40,7 @@ var patterns = []pattern{
 	like(`^spatie\.permission\.cache$`, "", "permissions", "Roles and permissions of spatie/laravel-permission: php artisan permission:cache-reset clears them."),
 	like(`^laravel:pulse:restart$`, "", "pulse restart", "When php artisan pulse:restart was last called, in Unix seconds."),
 	like(`^laravel:reverb:restart$`, "", "reverb restart", "When php artisan reverb:restart was last called, in Unix seconds."),
+	like(`^larder:fetch:(.+)$`, "", "larder's state", "What larder's servers tell each other of the token %q: the last failure, the last rejection. It holds no token, only hashes."),
 	like(`^telescope:`, "", "telescope", "A switch of Laravel Telescope."),
 
 	token(`^dingding_access_token$`, "DingTalk token", "DingTalk's access token, as the usual recipe keeps it."),
