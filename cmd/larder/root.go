@@ -23,12 +23,11 @@ settings in flags, LARDER_* variables, larder.yaml, and Laravel's own .env, in t
 Exit status: 0 yes, or done; 1 the answer is no (key missing, not added, something to migrate, a problem found);
 2 the command line, the configuration or a value is wrong; 3 it could not be done (database, vendor, a row
 that does not allow it).`,
-		Version:                    buildVersion(),
-		SilenceErrors:              true,
-		SuggestionsMinimumDistance: 2, // edits, as cobra has it for its own errors
-		SilenceUsage:               true,
-		Args:                       knownCommand,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       buildVersion(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 
 	root.SetVersionTemplate("larder {{.Version}}\n")
@@ -117,6 +116,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 
 // markStart makes every command note that it runs: errors before that are about the command line.
 func (a *app) markStart(cmd *cobra.Command) {
+	cmd.SuggestionsMinimumDistance = 2 // edits, as cobra has it for its own errors; a parent's does not count
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			a.started, a.changed = true, cmd.Flags().Changed
