@@ -132,10 +132,10 @@ func (a *app) level() slog.Level {
 	return level
 }
 
-func (a *app) logger() *slog.Logger { return a.loggerTo(a.stderr) }
+func (a *app) logger() *slog.Logger { return logTo(a.stderr, a.level()) }
 
-func (a *app) loggerTo(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: a.level()}))
+func logTo(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // sayf prints lines for the person at the terminal, to standard error.

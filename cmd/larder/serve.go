@@ -70,7 +70,7 @@ func (a *app) serve(ctx context.Context) error {
 	defer func() { _ = listener.Close() }() // Serve has closed it, unless something failed before
 
 	m := metrics.NewService(buildVersion())
-	return a.withTokens(ctx, a.stderr, func(ctx context.Context, s *store.Store, set tokens.Set) error {
+	return a.withTokens(ctx, a.logger(), func(ctx context.Context, s *store.Store, set tokens.Set) error {
 		fetchers := map[string]api.Fetcher{}
 		for _, t := range set {
 			fetchers[t.Config.Key] = t.Fetcher

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"text/tabwriter"
@@ -140,8 +139,16 @@ func closingTime(configured []config.Token) time.Duration {
 
 // withToken uses a configured token of a command that does not stay and lets it finish what it does behind its callers' backs.
 func (a *app) withToken(ctx context.Context, name string, use func(context.Context, tokens.Token) error) error {
-	var said bytes.Buffer // of what the error says again
-	err := a.withTokens(ctx, &said, func(ctx context.Context, _ *store.Store, set tokens.Set) error {
+	if _, err := a.config(); err != nil {
+		return err
+	}
+	// A line of cron that works says nothing, and what a command that fails would warn of its error says again.
+	var said bytes.Buffer
+	level := max(a.level(), slog.LevelWarn)
+	if a.level() <= slog.LevelDebug {
+		level = slog.LevelDebug
+	}
+	err := a.withTokens(ctx, logTo(&said, level), func(ctx context.Context, _ *store.Store, set tokens.Set) error {
 		t, ok := set.Get(name)
 		if !ok {
 			return usageError{unknownToken(a.loaded, name)}
@@ -155,13 +162,13 @@ func (a *app) withToken(ctx context.Context, name string, use func(context.Conte
 }
 
 // withTokens uses all configured tokens, which tell what happens to the log.
-func (a *app) withTokens(ctx context.Context, log io.Writer, use func(context.Context, *store.Store, tokens.Set) error, opts ...store.Option) error {
+func (a *app) withTokens(ctx context.Context, log *slog.Logger, use func(context.Context, *store.Store, tokens.Set) error, opts ...store.Option) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
 	return a.withStore(ctx, func(ctx context.Context, s *store.Store) error {
-		set, err := tokens.New(s, cfg.Tokens, fetcher.WithLogger(a.loggerTo(log)))
+		set, err := tokens.New(s, cfg.Tokens, fetcher.WithLogger(log))
 		if err != nil {
 			return usageError{err}
 		}

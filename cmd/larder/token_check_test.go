@@ -52,6 +52,27 @@ func TestTokenCheck_SaysInPlainWordsWhatIsWrong(t *testing.T) {
 	s.want(1, "", "has", "dingding_access_token") // nothing was stored
 }
 
+// Cron sends what a command says by mail.
+func TestTokenGet_ThatWorksSaysNothingElse(t *testing.T) {
+	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), newVendor(t))
+	s.larder("migrate")
+	for range 2 { // a fetch, and a row
+		if r := s.larder("token", "get", "dingding_access_token"); r.code != 0 || r.stderr != "" {
+			t.Errorf("got %+v", r)
+		}
+	}
+}
+
+func TestTokenGet_ThatFailsSaysSoOnce(t *testing.T) {
+	vendor := newVendor(t)
+	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
+	s.larder("migrate")
+	vendor.FailNext(1, fetchertest.BadCredentials)
+	if r := s.larder("token", "get", "dingding_access_token"); r.code != 3 || strings.Count(r.stderr, "check the app key") != 1 {
+		t.Errorf("got %+v", r)
+	}
+}
+
 func TestTokenRefresh_FetchesWhateverTheRowHas(t *testing.T) {
 	vendor := newVendor(t)
 	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
