@@ -149,7 +149,8 @@ failed=0
 packages="./store ./migrations ./fetcher ./internal/laravel ./cmd/larder" # that use a database server
 
 if [ -n "${LARDER_TEST_MYSQL9_DSN:-}" ]; then
-	try "MySQL 9: all tests" env LARDER_TEST_MYSQL_DSN="$LARDER_TEST_MYSQL9_DSN" go test -race -timeout 20m $packages
+	# Not the broker's scenarios: they are about processes and time, which no engine changes, and have their own servers to stop.
+	try "MySQL 9: all tests" env LARDER_TEST_MYSQL_DSN="$LARDER_TEST_MYSQL9_DSN" go test -race -timeout 20m -skip '^Test(Scenario|Simulation)' $packages
 fi
 if [ -n "${LARDER_TEST_LARAVEL10:-}${LARDER_TEST_LARAVEL13:-}" ]; then
 	try "Laravel with MariaDB" go test -race -skip '^TestOracle_' ./internal/laravel

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,10 +110,28 @@ func (p *Go) Kill(tb testing.TB) {
 	must(tb, p.cmd.Process.Kill())
 }
 
-// Stop stops the process as a frozen machine is stopped, and Continue lets it go on.
+// Stop stops the process as a frozen machine is stopped, and Continue lets it go on. When it returns nothing of the process runs any more: the
+// signal alone is answered by one thread after the other.
 func (p *Go) Stop(tb testing.TB) {
 	tb.Helper()
 	must(tb, p.cmd.Process.Signal(syscall.SIGSTOP))
+	for !stopped(tb, p.cmd.Process.Pid) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// stopped reports whether every thread of a process is stopped, by Linux's proc file system.
+func stopped(tb testing.TB, pid int) bool {
+	tb.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	must(tb, err)
+	for _, thread := range threads {
+		status, err := os.ReadFile(thread)
+		if err == nil && !strings.Contains(string(status), "\nState:\tT") { // one that has ended has no file
+			return false
+		}
+	}
+	return len(threads) > 0
 }
 
 // Continue is the end of Stop.
