@@ -158,7 +158,8 @@ func flexible[T any](ctx context.Context, f *flexibleKey, fn func(context.Contex
 			return populate(ctx, f, fn)
 		})
 	}
-	if err != nil || m.created+wholeSeconds(f.fresh) > m.now {
+	// Subtracted, since anybody may have stored a companion near the end of the integers.
+	if err != nil || m.created > m.now-wholeSeconds(f.fresh) {
 		return m.value, err
 	}
 	failure := f.failure(m.created)

@@ -201,6 +201,11 @@ func (g *generator) boundaries() []step {
 	each(five, many, ttl)
 	each(made, made, ttl)
 	each(made, made, 2*ttl)
+	if g.has["flexible"] { // made in a future whose end is beyond the integers
+		future := step{Op: "put", Key: []byte(created + "foo"), TTL: new(int64(100))}
+		future.addValue(math.MaxInt64)
+		steps = append(steps, five, future, made)
+	}
 	for _, op := range []string{"acquire", "release", "forceRelease", "refresh", "owner", "isLocked"} {
 		for _, owner := range []string{"alice", "bob"} {
 			each(held, step{Op: op, Key: []byte("job"), Owner: []byte(owner), TTL: new(int64(10))}, ttl)

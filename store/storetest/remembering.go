@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -252,6 +253,25 @@ var remembering = []testCase{
 			h.exec("UPDATE cache SET value = '" + broken + "' WHERE `key` = '" + prefix + companion + "foo'")
 			want := m.runs.Load() + 1
 			h.wantNumber(want)(store.Flexible(h.ctx, h.store, "foo", 10*time.Second, 20*time.Second, m.make))
+		}
+	}},
+	{"X2 a flexible value is fresh or stale by its companion, whatever the integer", func(t *testing.T, h *harness) {
+		for _, c := range []struct {
+			created int64
+			fresh   bool
+		}{
+			{start - 9, true}, {start - 10, false}, {start + 1000, true}, {math.MaxInt64, true}, {0, false}, {math.MinInt64, false},
+		} {
+			var d deferral
+			var m maker
+			h.exec("DELETE FROM cache")
+			h.insert(prefix+"foo", "i:7;", start+15)
+			h.insert(prefix+companion+"foo", fmt.Sprintf("i:%d;", c.created), start+15)
+			h.wantNumber(7)(store.Flexible(h.ctx, h.store, "foo", 10*time.Second, 20*time.Second, m.make, store.WithRefreshRunner(d.later)))
+			if refreshes := len(d.refreshes); (refreshes == 0) != c.fresh {
+				t.Errorf("made at %d, asked at %d: %d refreshes, want fresh = %v", c.created, start, refreshes, c.fresh)
+			}
+			d.run()
 		}
 	}},
 	{"X3 forget leaves nothing of a flexible value, nor does its end", func(t *testing.T, h *harness) {
