@@ -66,8 +66,9 @@ build: ## Build the static binary bin/larder
 
 PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windows-arm64
 
-# Debian's versions begin with a digit: a build of no release is 0~git-... and older than all releases.
-DEB_VERSION := $(if $(filter v%,$(VERSION)),$(patsubst v%,%,$(subst -,+,$(VERSION))),0~git+$(subst -,+,$(VERSION)))
+# Debian's versions begin with a digit: a build of no release is older than all releases, and newer than one of an earlier commit.
+COMMITTED := $(shell TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M%S --format=%cd 2>/dev/null || echo 0)
+DEB_VERSION := $(if $(filter v%,$(VERSION)),$(patsubst v%,%,$(subst -,+,$(VERSION))),0~git$(COMMITTED)+$(subst -,+,$(VERSION)))
 
 # The same commit gives the same files: its time stands in the man pages and the packages.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
@@ -91,3 +92,7 @@ dist: ## Build dist/: binaries for Linux, macOS and Windows (amd64, arm64), Debi
 	done
 	@rm dist/larder
 	@cd dist && sha256sum larder* >SHA256SUMS && cat SHA256SUMS
+
+.PHONY: test-dist
+test-dist: dist ## Test dist/: the same when built again, packages whole, the program alone in a folder as in the Docker image
+	@scripts/test-dist.sh
