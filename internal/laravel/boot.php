@@ -22,7 +22,14 @@ if (! function_exists('app')) {
     function app($abstract) { static $made = []; return $made[$abstract] ??= new $abstract; }
     function rescue(callable $callback) { return $callback(); }
 }
-function run_deferred(): void { app(Illuminate\Support\Defer\DeferredCallbackCollection::class)->invoke(); }
+function run_deferred(): void {
+    $deferred = app(Illuminate\Support\Defer\DeferredCallbackCollection::class);
+    try {
+        $deferred->invoke();
+    } finally {
+        $deferred->invokeWhen(fn () => false); // drops the one that threw, or the next operation would run it again
+    }
+}
 
 $capsule = new Illuminate\Database\Capsule\Manager;
 if (getenv('LARAVEL_DRIVER') === 'sqlite') {
