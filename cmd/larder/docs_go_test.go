@@ -36,7 +36,7 @@ func _(ctx context.Context, db *store.Store, corpID, corpSecret string) {
 func TestDocs_GoCompiles(t *testing.T) {
 	files := token.NewFileSet()
 	compiled := gcimporter.ForCompiler(files, "gc", exportData(t))
-	for _, page := range []string{readme, tokensPage} {
+	for _, page := range []string{readme, readmeChinese, tokensPage} {
 		var src strings.Builder
 		fmt.Fprintf(&src, goAround, strings.Join(goPackages, `"; "`))
 		for _, b := range blocks(t, page, "go") {

@@ -139,7 +139,7 @@ func docPages(t *testing.T) []string {
 	for i, path := range found {
 		found[i] = "docs/" + filepath.Base(path)
 	}
-	return append(found, readme, "CHANGELOG.md")
+	return append(found, readme, readmeChinese, "CHANGELOG.md")
 }
 
 // inlineCode is what stands in the prose of a page as code.

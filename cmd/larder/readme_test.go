@@ -2,10 +2,15 @@ package main
 
 import (
 	"fmt"
+	"go/scanner"
+	"go/token"
+	"io"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/larder-cache/larder/fetcher/fetchertest"
 	"github.com/larder-cache/larder/internal/config"
@@ -13,7 +18,7 @@ import (
 	"github.com/larder-cache/larder/internal/testdb"
 )
 
-const readme = "README.md"
+const readme, readmeChinese = "README.md", "README.zh-CN.md"
 
 // The tour of README.md, typed into one bash in the folder of a Laravel 8 application, prints what it shows.
 func TestReadme_TourPrintsWhatIsShown(t *testing.T) {
@@ -83,7 +88,7 @@ func TestReadme_PathsOfTheModuleAreItsOwn(t *testing.T) {
 }
 
 func TestReadme_FoldersOfTheLayoutExist(t *testing.T) {
-	for _, page := range []string{readme} {
+	for _, page := range []string{readme, readmeChinese} {
 		folders := 0
 		for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*) \\|").FindAllStringSubmatch(readPage(t, page), -1) {
 			for _, m := range inlineCode.FindAllStringSubmatch(row[1], -1) {
@@ -113,5 +118,64 @@ func TestReadme_ConfigurationIsTaken(t *testing.T) {
 	if !ok || len(cfg.Tokens) != 1 || len(cfg.Notices) != 0 || !strings.Contains(cfg.Database.Value, "database-password") ||
 		token.AppKey != "corp" || token.AppSecret.Reveal() != secret {
 		t.Errorf("it is taken as %+v", cfg)
+	}
+}
+
+// The two READMEs differ in prose alone: comments in commands and code are prose.
+func TestReadme_ChineseHasTheSameBlocks(t *testing.T) {
+	if d := diff.Diff(readme, []byte(withoutProse(t, readme)), readmeChinese, []byte(withoutProse(t, readmeChinese))); d != nil {
+		t.Errorf("%s", d)
+	}
+}
+
+// withoutProse returns a page's blocks without their comments.
+func withoutProse(t *testing.T, page string) string {
+	t.Helper()
+	var bare strings.Builder
+	for _, b := range allBlocks(t, page) {
+		fmt.Fprintf(&bare, "```%s\n", b.language)
+		if b.language == "go" {
+			writeGo(&bare, b.text)
+			continue
+		}
+		for line := range strings.Lines(b.text) {
+			fmt.Fprintln(&bare, strings.TrimSpace(shellComment.ReplaceAllString("\n"+line, "")))
+		}
+	}
+	return bare.String()
+}
+
+// writeGo writes the tokens of Go, a statement a line.
+func writeGo(w io.Writer, text string) {
+	var s scanner.Scanner
+	s.Init(token.NewFileSet().AddFile("", -1, len(text)), []byte(text), nil, 0)
+	for {
+		_, is, literal := s.Scan()
+		switch {
+		case is == token.EOF:
+			return
+		case literal == "":
+			literal = is.String()
+		}
+		if literal != "\n" {
+			literal += " "
+		}
+		_, _ = io.WriteString(w, literal)
+	}
+}
+
+// What both pages have beside prose and blocks: headings of the same ranks, and the same links in the same order.
+func TestReadme_ChineseHasTheSameHeadingsAndLinks(t *testing.T) {
+	skeleton := func(page string) string {
+		var found strings.Builder
+		for _, m := range regexp.MustCompile(`(?m)^(#+) |\]\(([^)]+)\)`).FindAllStringSubmatch(fence.ReplaceAllString(readPage(t, page), ""), -1) {
+			if link := m[2]; link != readme && link != readmeChinese {
+				fmt.Fprintln(&found, m[1]+link)
+			}
+		}
+		return found.String()
+	}
+	if d := diff.Diff(readme, []byte(skeleton(readme)), readmeChinese, []byte(skeleton(readmeChinese))); d != nil {
+		t.Errorf("%s", d)
 	}
 }
