@@ -53,7 +53,7 @@ func (s *server) session() *session {
 		s.t.Fatal(err)
 	}
 	cmd := exec.Command("bash", "-c", sessionScript)
-	cmd.Dir, cmd.Env = s.dir, append(s.env, "LARDER_LISTEN=127.0.0.1:"+port, "GORACE=atexit_sleep_ms=0") // else a second each, with -race
+	cmd.Dir, cmd.Env = s.dir, append(s.env, "LARDER_LISTEN=127.0.0.1:"+port)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = printed, printed, []*os.File{read}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

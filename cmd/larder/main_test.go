@@ -20,6 +20,9 @@ import (
 // envMain makes the test binary be larder, so that tests can run it as processes of its own.
 const envMain = "LARDER_TEST_MAIN"
 
+// atOnce has a larder that was built with -race end without waiting for a second first, as the detector has it by default.
+const atOnce = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(envMain) != "" {
 		main()
@@ -43,7 +46,7 @@ type server struct {
 // newServer returns a server whose larder uses the database, with further variables as NAME=value.
 func newServer(t *testing.T, database string, env ...string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), env: append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), envMain + "=1"}, env...)}
+	s := &server{t: t, dir: t.TempDir(), env: append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), envMain + "=1", "GORACE=" + atOnce}, env...)}
 	if database != "" {
 		s.env = append(s.env, "LARDER_DATABASE="+database)
 	}

@@ -72,6 +72,7 @@ func setUpScript(e *testscript.Env, engine string) error {
 	e.Setenv("LARDER_DATABASE", address)
 	e.Setenv("LARDER_PREFIX", "app_")
 	e.Setenv("ENGINE", engine)
+	e.Setenv("GORACE", atOnce)
 	e.Setenv("ADDRESS", hostOf(address))
 	e.Setenv("PORT", freePort(t))
 	db, err := sql.Open(driver, dsn)
