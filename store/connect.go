@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// A greeting is one server's connector, whose connections are made in a bounded time, login included. The driver bounds the dial alone: a server that is
+// out of threads, a firewall or a proxy without a server behind it takes a connection at once, says nothing, and would keep the caller until
+// the read timeout, with an error that names no address and cannot be told from a lost answer.
+//
+// What goes wrong on the way is a failed dial to those who ask, for nothing was sent that a server could have applied.
+type greeting struct {
+	driver.Connector
+	network, address string
+	within           time.Duration
+}
+
+// greetingTimes is how much longer than the dial all of connecting may take: the dial, TLS and the login of several round trips.
+const greetingTimes = 2
+
+func newGreeting(c driver.Connector, cfg *mysql.Config) greeting {
+	return greeting{Connector: c, network: cfg.Net, address: cfg.Addr, within: greetingTimes * cfg.Timeout}
+}
+
+func (g greeting) Connect(ctx context.Context) (driver.Conn, error) {
+	bounded, cancel := context.WithTimeout(ctx, g.within)
+	defer cancel()
+	conn, err := g.Connector.Connect(bounded)
+	var network *net.OpError
+	switch {
+	case err == nil:
+		return conn, nil
+	case ctx.Err() != nil, errors.As(err, &network) && network.Op == "dial":
+		return nil, err
+	case bounded.Err() != nil:
+		return nil, g.failed(fmt.Errorf("it took the connection and did not answer as a database server within %s", g.within))
+	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), network != nil:
+		return nil, g.failed(fmt.Errorf("it took the connection and ended it before the login, or is no database server: %w", err))
+	}
+	return nil, err
+}
+
+func (g greeting) failed(err error) error {
+	return &net.OpError{Op: "dial", Net: g.network, Addr: named(g), Err: err}
+}
+
+// named is the address as the configuration has it, which may be a name or a socket's path.
+type named greeting
+
+func (n named) Network() string { return n.network }
+func (n named) String() string  { return n.address }
