@@ -11,7 +11,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/larder-cache/larder/internal/config"
 	"github.com/larder-cache/larder/store"
@@ -191,35 +190,6 @@ func (a *app) readAll(ctx context.Context, argument string) (string, error) {
 	case <-ctx.Done():
 		return "", fmt.Errorf("read standard input: %w", ctx.Err())
 	}
-}
-
-// ttlFlag is a time to live on the command line: seconds, or a duration such as 10m.
-type ttlFlag time.Duration
-
-func (t *ttlFlag) String() string {
-	if *t == 0 {
-		return ""
-	}
-	return time.Duration(*t).String()
-}
-
-func (t *ttlFlag) Type() string { return "ttl" }
-
-func (t *ttlFlag) Set(text string) error {
-	ttl, err := parseTTL(text)
-	*t = ttlFlag(ttl)
-	return err
-}
-
-func parseTTL(text string) (time.Duration, error) {
-	ttl, err := time.ParseDuration(text)
-	if seconds, numeric := strconv.ParseInt(text, 10, 64); numeric == nil && seconds < int64(store.ForeverTTL/time.Second)*10 {
-		ttl, err = time.Duration(seconds)*time.Second, nil
-	}
-	if err != nil || ttl <= 0 {
-		return 0, fmt.Errorf("want seconds or a duration, more than 0, such as 600, 10m or 2h30m")
-	}
-	return ttl, nil
 }
 
 // printable makes a key fit for a line on a terminal: a key can hold anything.

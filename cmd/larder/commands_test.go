@@ -128,7 +128,7 @@ func TestCommands_ErrorsSayWhatToTry(t *testing.T) {
 		{2, []string{"set", "k", "v"}, []string{"put"}},
 		{2, []string{"get"}, []string{"KEY is missing", "larder get --help"}},
 		{2, []string{"get", "k", "--colour"}, []string{"--colour", "larder get --help"}},
-		{2, []string{"put", "k", "v", "--ttl", "soon"}, []string{"--ttl", "600, 10m"}},
+		{2, []string{"put", "k", "v", "--ttl", "soon"}, []string{"--ttl", "600, 90s, 10m"}},
 		{2, []string{"put", "k", "v", "--ttl", "0"}, []string{"more than 0"}},
 		{2, []string{"put", "k", "v", "--ttl", "1m", "--forever"}, []string{"ttl", "forever"}},
 		{2, []string{"put", "k", "{", "--json"}, []string{"VALUE"}},

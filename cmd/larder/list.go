@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/internal/duration"
 	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/store"
 	"github.com/larder-cache/larder/store/php"
@@ -252,22 +253,7 @@ func expires(ttl time.Duration) string {
 	case ttl > foreverYears:
 		return "forever"
 	case ttl > 0:
-		return "in " + span(ttl)
+		return "in " + duration.Rough(ttl)
 	}
-	return span(-ttl) + " ago"
-}
-
-func span(d time.Duration) string {
-	s := int64(d / time.Second)
-	for _, u := range []struct {
-		seconds  int64
-		name     string
-		smaller  int64
-		lessName string
-	}{{86400, "d", 3600, "h"}, {3600, "h", 60, "m"}, {60, "m", 1, "s"}} {
-		if s >= u.seconds {
-			return fmt.Sprintf("%d%s %d%s", s/u.seconds, u.name, s%u.seconds/u.smaller, u.lessName)
-		}
-	}
-	return fmt.Sprintf("%ds", s)
+	return duration.Rough(ttl) + " ago"
 }

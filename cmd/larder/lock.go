@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/internal/duration"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -26,8 +27,9 @@ name and prefix as it excludes them.`,
 
 func newLockAcquireCmd(a *app) *cobra.Command {
 	var (
-		ttl, wait ttlFlag
-		owner     string
+		ttl   ttlFlag
+		wait  waitFlag
+		owner string
 	)
 	cmd := &cobra.Command{
 		Use:   "acquire NAME --ttl TTL",
@@ -58,7 +60,7 @@ Exit status 1 if another owner holds it, after --wait. With -o json: {"name","ow
 			})
 		},
 	}
-	cmd.Flags().Var(&ttl, "ttl", "how long it lasts, in seconds or as 10m, 2h")
+	cmd.Flags().Var(&ttl, "ttl", "how long it lasts: seconds, or as 10m, 2h, 1d")
 	cmd.Flags().Var(&wait, "wait", "how long to wait while another owner holds it (default: not at all)")
 	cmd.Flags().StringVar(&owner, "owner", "", "the owner to take it for (default: a new random one)")
 	_ = cmd.MarkFlagRequired("ttl") // it exists
@@ -84,7 +86,7 @@ func heldBy(ctx context.Context, lock *store.Lock, err error) error {
 	if asking != nil || owner == "" { // it has ended just now
 		return noError{err}
 	}
-	return nof("lock %q is held by %q, for %s more if it is not renewed", lock.Name(), owner, span(ttl))
+	return nof("lock %q is held by %q, for %s more if it is not renewed", lock.Name(), owner, duration.Rough(ttl))
 }
 
 func newLockReleaseCmd(a *app) *cobra.Command {
@@ -117,13 +119,14 @@ Exit status 1 if OWNER does not hold it (any more).`,
 
 // A lockRun is how lock run works.
 type lockRun struct {
-	ttl, wait, grace ttlFlag
-	onLost           string
-	command          []string
+	ttl         ttlFlag
+	wait, grace waitFlag
+	onLost      string
+	command     []string
 }
 
 func newLockRunCmd(a *app) *cobra.Command {
-	r := lockRun{ttl: ttlFlag(30 * time.Second), grace: ttlFlag(10 * time.Second)}
+	r := lockRun{ttl: ttlFlag(30 * time.Second), grace: waitFlag(10 * time.Second)}
 	cmd := &cobra.Command{
 		Use:   "run NAME -- COMMAND...",
 		Short: "Run COMMAND while the lock NAME is held, on one of all servers at a time",
@@ -152,7 +155,7 @@ the database before COMMAND ran, or the lock was lost and COMMAND killed; 126 CO
 		RunE: func(cmd *cobra.Command, args []string) error {
 			const least = 2 * time.Second // of store.Lock.Hold
 			if time.Duration(r.ttl) < least {
-				return usagef("--ttl %s: want %s or more, because the server counts in whole seconds", time.Duration(r.ttl), least)
+				return usagef("--ttl %s: want %s or more, because the server counts in whole seconds", &r.ttl, duration.Text(least))
 			}
 			if r.onLost != "kill" && r.onLost != "warn" {
 				return usagef("--on-lost %q: want kill or warn", r.onLost)

@@ -122,7 +122,7 @@ func (a *app) supervise(held context.Context, lock *store.Lock, path string, r l
 			group.end()
 			kill = time.After(time.Duration(r.grace))
 		case <-kill:
-			a.sayf("the command has not ended within %s: killing it", time.Duration(r.grace))
+			a.sayf("the command has not ended within %s: killing it", &r.grace)
 			group.kill()
 		}
 	}

@@ -19,7 +19,7 @@ type valueFlags struct {
 }
 
 func (f *valueFlags) register(cmd *cobra.Command) {
-	cmd.Flags().Var(&f.ttl, "ttl", "how long it lives, in seconds or as 10m, 2h (default: forever)")
+	cmd.Flags().Var(&f.ttl, "ttl", "how long it lives: seconds, or as 10m, 2h, 1d (default: forever)")
 	cmd.Flags().BoolVar(&f.forever, "forever", false, "store for ten years, which is what Laravel calls forever")
 	cmd.Flags().BoolVar(&f.json, "json", false, "VALUE is JSON: numbers, true, null, arrays and objects are stored as PHP's")
 	cmd.MarkFlagsMutuallyExclusive("ttl", "forever")
@@ -127,7 +127,7 @@ Exit status 1 if there is no live row.`,
 			})
 		},
 	}
-	cmd.Flags().Var(&ttl, "ttl", "how long it lives from now, in seconds or as 10m, 2h")
+	cmd.Flags().Var(&ttl, "ttl", "how long it lives from now: seconds, or as 10m, 2h, 1d")
 	cmd.Flags().BoolVar(&forever, "forever", false, "let it live for ten years, which is what Laravel calls forever")
 	cmd.MarkFlagsOneRequired("ttl", "forever")
 	cmd.MarkFlagsMutuallyExclusive("ttl", "forever")

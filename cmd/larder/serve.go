@@ -30,7 +30,7 @@ func newServeCmd(a *app) *cobra.Command {
   GET  /v1/tokens                 the tokens and their state
   GET  /v1/tokens/NAME            {"access_token","expires_in"}
   POST /v1/tokens/NAME/reject     {"access_token":"the rejected one"}, answers the new one
-  GET  /healthz, /readyz          alive; the database answers and every token can be used (?fresh=300: for as many seconds)
+  GET  /healthz, /readyz          alive; the database answers and every token can be used (?fresh=5m: for at least that long)
   GET  /metrics                   for Prometheus
 
 Requests carry "Authorization: Bearer KEY". LARDER_API_KEY may do everything; larder.yaml can have more, with roles:

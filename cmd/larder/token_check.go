@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/internal/duration"
 	"github.com/larder-cache/larder/internal/tokens"
 )
 
@@ -96,7 +97,7 @@ func (a *app) printCheck(v checkView) error {
 		return a.printJSON(v)
 	}
 	if v.OK {
-		return a.println(fmt.Sprintf("%s: all is well. %s gave a token that lives for %v.", v.Name, v.Source, time.Duration(v.ExpiresIn)*time.Second))
+		return a.println(fmt.Sprintf("%s: all is well. %s gave a token that lives for %s.", v.Name, v.Source, duration.Text(time.Duration(v.ExpiresIn)*time.Second)))
 	}
 	text := fmt.Sprintf("%s: %s\n  %s: %s", v.Name, plainly[v.Trouble], v.Source, v.Message)
 	if v.Code != "" {

@@ -8,7 +8,7 @@
 //	GET  /v1/tokens/{name}         {"access_token","expires_in"}
 //	POST /v1/tokens/{name}/reject  {"access_token":"the rejected one"}, answers the new one
 //	GET  /healthz                  the process is alive
-//	GET  /readyz                   the database answers and every token can be used; ?fresh=300: for at least as many seconds
+//	GET  /readyz                   the database answers and every token can be used; ?fresh=5m: for at least that long
 //	GET  /metrics                  for Prometheus
 package api
 

@@ -170,7 +170,8 @@ func TestService_ErrorsAreProblems(t *testing.T) {
 		{"no content type", "POST", "/v1/tokens/t/reject", `{"access_token":"x"}`, nil, nil, 415, "Content-Type"},
 		{"no token in it", "POST", "/v1/tokens/t/reject", `{}`, []string{isJSON}, nil, 400, "access_token is missing"},
 		{"a long body", "POST", "/v1/tokens/t/reject", `{"access_token":"` + strings.Repeat("x", maxBody) + `"}`, []string{isJSON}, nil, 413, "65536 bytes"},
-		{"a wrong parameter", "GET", "/readyz?fresh=-1", "", nil, nil, 400, "0 to 86400"},
+		{"a wrong parameter", "GET", "/readyz?fresh=-1", "", nil, nil, 400, "want 0 to 1d; want seconds or a duration, such as 600"},
+		{"a wrong duration", "GET", "/readyz?fresh=soon", "", nil, nil, 400, "fresh: want seconds or a duration, such as 600"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture()
@@ -285,6 +286,8 @@ func TestService_ReadyWhenTheDatabaseAnswersAndTokensAreFresh(t *testing.T) {
 	}{
 		{"/readyz", nil, nil, 200, "ready"},
 		{"/readyz?fresh=3600", nil, nil, 200, "ready"},
+		{"/readyz?fresh=1h", nil, nil, 200, "ready"},
+		{"/readyz?fresh=2h", nil, nil, 503, `token \"t\" is not fresh`},
 		{"/readyz?fresh=3601", nil, nil, 503, `token \"t\" is not fresh`},
 		{"/readyz", errors.New("p@ss"), nil, 503, "the database does not answer"},
 		{"/readyz", errors.New("p@ss"), errors.New("none"), 503, `; token \"t\" is not fresh`},

@@ -6,9 +6,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/larder-cache/larder/internal/duration"
 )
 
 func (s *service) healthz(w http.ResponseWriter, _ *http.Request) error {
@@ -18,19 +19,22 @@ func (s *service) healthz(w http.ResponseWriter, _ *http.Request) error {
 // pingTime bounds the database's answer, so that a probe with the usual timeout of a few seconds gets one.
 const pingTime = 2 * time.Second
 
-// maxFresh is a day, in seconds: longer than any vendor's token lives.
-const maxFresh = 86400
+// maxFresh is longer than any vendor's token lives.
+const maxFresh = 24 * time.Hour
 
-// readyz says no if the database does not answer or a token cannot be used, for at least as many seconds as the parameter fresh says. It
+// readyz says no if the database does not answer or a token cannot be used, for at least as long as the parameter fresh says. It
 // names what is wrong but no details: it needs no key.
 func (s *service) readyz(w http.ResponseWriter, r *http.Request) error {
 	var atLeast time.Duration
 	if text := r.URL.Query().Get("fresh"); text != "" {
-		seconds, err := strconv.Atoi(text)
-		if err != nil || seconds < 0 || seconds > maxFresh {
-			return problem{Status: http.StatusBadRequest, Title: "Bad parameter", Detail: fmt.Sprintf("fresh: want seconds, 0 to %d", maxFresh)}
+		d, err := duration.Parse(text)
+		if err == nil && (d < 0 || d > maxFresh) {
+			err = fmt.Errorf("want 0 to %s; %w", duration.Text(maxFresh), duration.ErrForm)
 		}
-		atLeast = time.Duration(seconds) * time.Second
+		if err != nil {
+			return problem{Status: http.StatusBadRequest, Title: "Bad parameter", Detail: fmt.Sprintf("fresh: %v", err)}
+		}
+		atLeast = d
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pingTime)
 	defer cancel()

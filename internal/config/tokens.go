@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/internal/duration"
 )
 
 // A source says which vendor's settings a token may have in larder.yaml, beside those of every token: see commonKeys.
@@ -145,13 +146,14 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 	}
 	t.Timeout = f.duration("timeout", fields["timeout"], 0)
 	if t.Timeout != nil && (*t.Timeout == 0 || *t.Timeout > maxTimeout) {
-		f.failf(fields["timeout"].value, "timeout: %v is not possible; want more than 0, and %v at the most", *t.Timeout, maxTimeout)
+		f.failf(fields["timeout"].value, "timeout: %s is not possible; want more than 0, and %s at the most", duration.Text(*t.Timeout), duration.Text(maxTimeout))
 	}
 	t.Stale = f.duration("stale", fields["stale"], 0)
 	t.RefreshAhead = f.duration("refresh_ahead", fields["refresh_ahead"], src.life)
 	t.Margin = f.duration("margin", fields["margin"], src.life)
 	if t.RefreshAhead != nil && t.Margin != nil && src.life > 0 && *t.RefreshAhead+*t.Margin >= src.life {
-		f.failf(fields["refresh_ahead"].keyNode, "refresh_ahead: with a margin of %v this is as long as the token lives (%v); their sum must be less", *t.Margin, src.life)
+		f.failf(fields["refresh_ahead"].keyNode, "refresh_ahead: with a margin of %s this is as long as the token lives (%s); their sum must be less",
+			duration.Text(*t.Margin), duration.Text(src.life))
 	}
 	if len(f.problems) == before {
 		f.tokens = append(f.tokens, t)
@@ -205,14 +207,14 @@ func (f *file) duration(name string, fd field, life time.Duration) *time.Duratio
 	if !fd.ok {
 		return nil
 	}
-	d, err := time.ParseDuration(fd.text)
+	d, err := duration.Parse(fd.text)
 	switch {
 	case err != nil:
-		f.failf(fd.value, "%s: %s is not a duration; write one such as 200s or 10m", name, quote(deref(fd.value).Value))
+		f.failf(fd.value, "%s: %s is not a duration; %v", name, quote(deref(fd.value).Value), err)
 	case d < 0:
-		f.failf(fd.value, "%s: %v is negative", name, d)
+		f.failf(fd.value, "%s: %s is negative", name, duration.Text(d))
 	case life > 0 && d >= life:
-		f.failf(fd.value, "%s: %v is as long as the token lives (%v) or longer", name, d, life)
+		f.failf(fd.value, "%s: %s is as long as the token lives (%s) or longer", name, duration.Text(d), duration.Text(life))
 	default:
 		return &d
 	}

@@ -2,10 +2,10 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
-	"time"
+
+	"github.com/larder-cache/larder/internal/duration"
 )
 
 func checkConfiguration(_ context.Context, e *exam) ([]Finding, error) {
@@ -88,23 +88,7 @@ func checkConfigCache(_ context.Context, e *exam) ([]Finding, error) {
 	}
 	if err == nil && env.ModTime().After(cache.ModTime()) {
 		return one(problem(remedy, "%s shadows %s, which was changed %s later: PHP goes by the older settings, larder by the newer",
-			cached, e.Config.EnvFile, roughly(env.ModTime().Sub(cache.ModTime()))))
+			cached, e.Config.EnvFile, duration.Rough(env.ModTime().Sub(cache.ModTime()))))
 	}
 	return one(warning(remedy, "%s shadows %s: PHP does not read that, and a change of it is seen by larder alone", cached, e.Config.EnvFile))
-}
-
-// roughly says how long a time is, to two units.
-func roughly(d time.Duration) string {
-	d = d.Abs()
-	switch {
-	case d >= 24*time.Hour:
-		return fmt.Sprintf("%dd %dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh %dm", d/time.Hour, d%time.Hour/time.Minute)
-	case d >= time.Minute:
-		return fmt.Sprintf("%dm %ds", d/time.Minute, d%time.Minute/time.Second)
-	case d >= 10*time.Second:
-		return fmt.Sprintf("%ds", d/time.Second)
-	}
-	return d.Round(time.Millisecond).String()
 }

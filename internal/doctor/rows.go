@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/duration"
 	"github.com/larder-cache/larder/internal/known"
 	"github.com/larder-cache/larder/store"
 	"github.com/larder-cache/larder/store/php"
@@ -251,7 +252,7 @@ func checkLocks(ctx context.Context, e *exam) ([]Finding, error) {
 			name, flags = bare, ""
 		}
 		found = append(found, warning(fmt.Sprintf("larder lock release %s --owner %s%s    # if its holder is gone", shellQuote(name), shellQuote(lock.Owner), flags),
-			"lock %q is held for %s more by %q", lock.Name, roughly(lock.TTL), lock.Owner))
+			"lock %q is held for %s more by %q", lock.Name, duration.Rough(lock.TTL), lock.Owner))
 	}
 	if expired >= someExpired {
 		return append(found, warning("larder prune", "%s of expired locks are left%s, and %s are held", rowsText(expired), more, humanize.Comma(held))), nil

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/larder-cache/larder/internal/duration"
 )
 
 func checkConnection(ctx context.Context, e *exam) ([]Finding, error) {
@@ -112,11 +114,11 @@ func checkClock(ctx context.Context, e *exam) ([]Finding, error) {
 	if off < 0 {
 		which = "behind"
 	}
-	message := fmt.Sprintf("this machine's clock is %s %s the database's (± %s)", roughly(off), which, roughly(bound))
+	message := fmt.Sprintf("this machine's clock is %s %s the database's (± %s)", duration.Rough(off), which, duration.Rough(bound))
 	const remedy = "timedatectl set-ntp true    # here and on the database's server; then timedatectl timesync-status"
 	switch wrong := off.Abs() - bound; {
 	case wrong <= 0:
-		return one(ok("this machine's clock and the database's agree (± %s)", roughly(bound)))
+		return one(ok("this machine's clock and the database's agree (± %s)", duration.Rough(bound)))
 	case wrong > clockWayOff:
 		return one(problem(remedy, "%s: PHP here goes by this one, so that rows and locks end at other times for it", message))
 	case wrong > clockOff:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/larder-cache/larder/fetcher"
 	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/duration"
 )
 
 // lateToken is when a token should have been refreshed ahead, with every vendor's default.
@@ -51,9 +52,9 @@ func (e *exam) token(ctx context.Context, t config.Token) ([]Finding, error) {
 	}
 	if item.TTL < lateToken {
 		return append(found, warning("larder serve    # or by cron: * * * * * larder token get "+shellQuote(t.Key)+" >/dev/null",
-			"%s: it expires in %s, and nobody has fetched the next one yet", t.Key, roughly(item.TTL))), nil
+			"%s: it expires in %s, and nobody has fetched the next one yet", t.Key, duration.Rough(item.TTL))), nil
 	}
-	return append(found, ok("%s: live for %s more", t.Key, roughly(item.TTL))), nil
+	return append(found, ok("%s: live for %s more", t.Key, duration.Rough(item.TTL))), nil
 }
 
 // checkVendors asks each vendor once for a token, and stores nothing.
@@ -64,7 +65,7 @@ func checkVendors(ctx context.Context, e *exam) ([]Finding, error) {
 		var refusal *fetcher.SourceError
 		switch {
 		case err == nil:
-			found = append(found, ok("%s: %s gave a token that lives for %s", t.Config.Key, t.Config.Source, roughly(token.ExpiresIn)))
+			found = append(found, ok("%s: %s gave a token that lives for %s", t.Config.Key, t.Config.Source, duration.Rough(token.ExpiresIn)))
 		case errors.Is(err, fetcher.ErrUnsafeCheck):
 			found = append(found, ok("%s: %s is not asked, because a new token would end the one in use", t.Config.Key, t.Config.Source))
 		case errors.As(err, &refusal):

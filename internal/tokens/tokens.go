@@ -16,6 +16,7 @@ import (
 	"github.com/larder-cache/larder/fetcher/wechat"
 	"github.com/larder-cache/larder/fetcher/wecom"
 	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/duration"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -155,7 +156,7 @@ func newSource(t config.Token, secret string, parent *fetcher.Fetcher) (fetcher.
 			opts = append(opts, oauth2.WithBodyAuth())
 		}
 		if text := option("life"); text != "" {
-			life, err := time.ParseDuration(text)
+			life, err := duration.Parse(text)
 			if err != nil {
 				return nil, fmt.Errorf("life: %w", err)
 			}
