@@ -81,14 +81,42 @@ func stateOf(item store.Item) state {
 // FailureOf returns why the last fetch failed, as the state row under [StateKey] tells it, and for how long nobody asks the vendor again, which is the
 // error's RetryAfter; nil if the row tells of no failure. So those who fetch no token themselves can say what is wrong.
 func FailureOf(state store.Item) *SourceError {
-	told := stateOf(state).Failure
-	if told == nil {
+	f, ok := LastFailure(state)
+	if !ok {
 		return nil
 	}
-	return &SourceError{
-		Class: Class(told.Class), Code: told.Code, Status: told.Status, Message: told.Message, Advice: told.Advice, RequestID: told.Request,
-		RetryAfter: time.Duration(max(0, told.Pause)) * time.Second,
+	return f.Err
+}
+
+// A Failure is what a state row tells of the last fetch, if that failed.
+type Failure struct {
+	Err      *SourceError  // why, as FailureOf has it
+	Ago      time.Duration // when it was, by the database's clock
+	Pause    time.Duration // for how long nobody asks the vendor again, 0 if somebody may
+	Attempts int           // how many fetches failed in a row, this one included
+
+	// Fingerprint is Info.Fingerprint of the source that failed. One with another, because somebody has changed the credentials since, does not
+	// heed the pause.
+	Fingerprint string
+}
+
+// LastFailure returns what the state row under [StateKey] tells of the last fetch, and whether that failed.
+func LastFailure(state store.Item) (Failure, bool) {
+	s := stateOf(state)
+	told := s.Failure
+	if told == nil {
+		return Failure{}, false
 	}
+	f := Failure{
+		Ago:      max(0, time.Duration(s.TTL)*time.Second-state.TTL), // the row is written when a fetch fails or succeeds, and at no other time
+		Pause:    time.Duration(max(0, told.Pause)) * time.Second,
+		Attempts: told.Attempts, Fingerprint: told.Fingerprint,
+	}
+	f.Err = &SourceError{
+		Class: Class(told.Class), Code: told.Code, Status: told.Status, Message: told.Message, Advice: told.Advice, RequestID: told.Request,
+		RetryAfter: f.Pause,
+	}
+	return f, true
 }
 
 // write stores the state under the lock, and reports whether it did. It is for the others' information: its failure is not the caller's.

@@ -262,6 +262,9 @@ func (f *Fetcher) Status() Status {
 	return s
 }
 
+// Info describes the source that the fetcher asks.
+func (f *Fetcher) Info() Info { return f.info }
+
 // Fresh returns nil if the token in memory can be used for at least that long, and else why not. It is for health checks, of a process
 // that calls Run or Token.
 func (f *Fetcher) Fresh(atLeast time.Duration) error {

@@ -32,6 +32,7 @@ import (
 //	count N [LIKE]                   checks how many rows of the cache table have a row key LIKE that
 //	sql STATEMENT                    executes a statement
 //	vendor                           starts a fake DingTalk and configures dingding_access_token; vendor fail N: refuses N requests;
+//	                                 vendor busy N: is busy for N requests;
 //	                                 vendor revoke FILE: ends the token in a file
 //	answers URL                      waits until a URL answers 200. $PORT is a free port
 func TestScripts(t *testing.T) {
@@ -176,10 +177,11 @@ func hostOf(address string) string {
 type vendorKey struct{}
 
 func scriptVendor(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) == 2 && args[0] == "fail" {
+	failures := map[string]fetchertest.Failure{"fail": fetchertest.BadCredentials, "busy": fetchertest.SystemBusy}
+	if len(args) == 2 && failures[args[0]].Name != "" {
 		n, err := strconv.Atoi(args[1])
 		ts.Check(err)
-		ts.Value(vendorKey{}).(*vendorSlot).vendor.FailNext(n, fetchertest.BadCredentials)
+		ts.Value(vendorKey{}).(*vendorSlot).vendor.FailNext(n, failures[args[0]])
 		return
 	}
 	if len(args) == 2 && args[0] == "revoke" {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -203,81 +202,27 @@ func newTokenListCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the tokens that are configured, and the state of their rows",
-		Long: `List the tokens that are configured, and the state of their rows. Nothing is fetched.
+		Long: `List the tokens that are configured, and the state of their rows; and of those whose last fetch failed, why, when, and until when
+nobody asks the vendor again. Nothing is fetched.
 
-With -o json each token is one line: {"name","source","state","token","expiration","ttl"}; state is
-live, missing or corrupt.`,
-		Args: cobra.NoArgs,
+With -o json each token is one line: {"name","source","state","token","expiration","ttl","failure"}; state is
+live, missing or corrupt; failure is there if the last fetch failed: {"message","code","status","request","advice","trouble",
+"ago","pause","attempts","other_settings"}.`,
+		Example: "  larder token list\n  larder token list -o json | jq -r 'select(.failure) | .name'",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
-				return a.listTokens(ctx, s, reveal)
+			cfg, err := a.config()
+			if err != nil {
+				return err
+			}
+			if len(cfg.Tokens) == 0 {
+				a.sayf("no tokens are configured: set CORP_ID and CORP_SECRET for dingding_access_token, or list tokens in larder.yaml")
+			}
+			return a.withTokens(cmd.Context(), a.logger(), func(ctx context.Context, s *store.Store, set tokens.Set) error {
+				return a.listTokens(ctx, s, set, reveal)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&reveal, "reveal", false, "show whole tokens, not only their first 4 characters")
 	return cmd
-}
-
-// A tokenRowView is a configured token and its row, as -o json prints it.
-type tokenRowView struct {
-	Name       string `json:"name"`
-	Source     string `json:"source"`
-	State      string `json:"state"`      // live, missing or corrupt
-	Token      string `json:"token"`      // masked, unless it is to be revealed
-	Expiration int64  `json:"expiration"` // Unix seconds; 0 if missing
-	TTL        int64  `json:"ttl"`        // seconds; 0 if missing
-}
-
-func (a *app) listTokens(ctx context.Context, s *store.Store, reveal bool) error {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	if len(cfg.Tokens) == 0 {
-		a.sayf("no tokens are configured: set CORP_ID and CORP_SECRET for dingding_access_token, or list tokens in larder.yaml")
-	}
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	for i, t := range cfg.Tokens {
-		v, err := viewToken(ctx, s, t, reveal)
-		if err != nil {
-			return err
-		}
-		if a.json() {
-			if err := a.printJSON(v); err != nil {
-				return err
-			}
-			continue
-		}
-		if i == 0 {
-			_, _ = fmt.Fprintln(table, "NAME\tSOURCE\tSTATE\tTOKEN\tEXPIRES")
-		}
-		when := "-"
-		if v.TTL > 0 {
-			when = expires(time.Duration(v.TTL) * time.Second)
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", printable(v.Name), v.Source, v.State, v.Token, when)
-	}
-	return table.Flush()
-}
-
-func viewToken(ctx context.Context, s *store.Store, t config.Token, reveal bool) (tokenRowView, error) {
-	v := tokenRowView{Name: t.Key, Source: t.Source, State: "missing"}
-	item, err := s.Item(ctx, t.Key)
-	if errors.Is(err, store.ErrNotFound) {
-		return v, nil
-	}
-	if err != nil {
-		return v, err
-	}
-	v.Expiration, v.TTL = item.Expiration, int64(item.TTL/time.Second)
-	token, ok := fetcher.TokenOf(item)
-	if !ok {
-		v.State = "corrupt"
-		return v, nil
-	}
-	v.State, v.Token = "live", fetcher.Mask(token.Value)
-	if reveal {
-		v.Token = token.Value
-	}
-	return v, nil
 }

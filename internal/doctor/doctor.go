@@ -196,8 +196,8 @@ func one(f Finding) ([]Finding, error) { return []Finding{f}, nil }
 // none is what a check finds where there is nothing to look at.
 func none() ([]Finding, error) { return nil, nil }
 
-// shellQuote makes one word for a shell of a text.
-func shellQuote(text string) string {
+// ShellQuote makes one word for a shell of a text.
+func ShellQuote(text string) string {
 	const harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+="
 	if text != "" && strings.Trim(text, harmless) == "" {
 		return text

@@ -196,7 +196,7 @@ func checkValues(ctx context.Context, e *exam) ([]Finding, error) {
 	if broken > namedRows {
 		more = fmt.Sprintf(" and %d more", broken-namedRows)
 	}
-	key := shellQuote(corrupt[0])
+	key := ShellQuote(corrupt[0])
 	return one(problem(fmt.Sprintf("larder inspect %s    # says why; then larder forget %s, for Laravel fails whenever it reads it", key, key),
 		"PHP cannot read %s%s: %s", strings.Join(names, ", "), more, looked))
 }
@@ -251,7 +251,7 @@ func checkLocks(ctx context.Context, e *exam) ([]Finding, error) {
 		if bare, ours := strings.CutPrefix(lock.Name, e.Config.Prefix.Value); ours {
 			name, flags = bare, ""
 		}
-		found = append(found, warning(fmt.Sprintf("larder lock release %s --owner %s%s    # if its holder is gone", shellQuote(name), shellQuote(lock.Owner), flags),
+		found = append(found, warning(fmt.Sprintf("larder lock release %s --owner %s%s    # if its holder is gone", ShellQuote(name), ShellQuote(lock.Owner), flags),
 			"lock %q is held for %s more by %q", lock.Name, duration.Rough(lock.TTL), lock.Owner))
 	}
 	if expired >= someExpired {

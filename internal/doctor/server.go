@@ -176,7 +176,7 @@ func checkJournal(_ context.Context, e *exam) ([]Finding, error) {
 	case e.isMySQL() || e.server.File == "":
 		return none()
 	case e.server.JournalMode != "wal":
-		return one(warning("sqlite3 "+shellQuote(e.server.File)+" 'PRAGMA journal_mode=WAL;'",
+		return one(warning("sqlite3 "+ShellQuote(e.server.File)+" 'PRAGMA journal_mode=WAL;'",
 			"%s: whoever writes keeps all readers waiting, and they him", e.server.JournalMode))
 	}
 	return one(ok("wal"))
@@ -198,7 +198,7 @@ func checkPermissions(_ context.Context, e *exam) ([]Finding, error) {
 		}
 		open |= info.Mode().Perm() & (othersRead | othersWrite)
 	}
-	name := shellQuote(e.server.File)
+	name := ShellQuote(e.server.File)
 	remedy := fmt.Sprintf("chmod o-rw %s*", name)
 	switch {
 	case open&othersWrite != 0:

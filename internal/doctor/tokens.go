@@ -39,19 +39,19 @@ func (e *exam) token(ctx context.Context, t config.Token) ([]Finding, error) {
 	if state, ok := items[fetcher.StateKey(t.Key)]; ok {
 		if failure := fetcher.FailureOf(state); failure != nil {
 			failure.Source = t.Source
-			found = append(found, problem("larder token check "+shellQuote(t.Key), "%s: the last fetch failed: %v", t.Key, failure))
+			found = append(found, problem("larder token check "+ShellQuote(t.Key), "%s: the last fetch failed: %v", t.Key, failure))
 		}
 	}
 	item, live := items[t.Key]
 	if !live {
-		return append(found, warning("larder token get "+shellQuote(t.Key)+" >/dev/null    # larder serve keeps it there",
+		return append(found, warning("larder token get "+ShellQuote(t.Key)+" >/dev/null    # larder serve keeps it there",
 			"%s: there is no live row: the next one who asks larder waits for %s, and PHP finds nothing", t.Key, t.Source)), nil
 	}
 	if _, ok := fetcher.TokenOf(item); !ok {
-		return append(found, problem("larder token refresh "+shellQuote(t.Key)+" >/dev/null", "%s: what the row holds is no token", t.Key)), nil
+		return append(found, problem("larder token refresh "+ShellQuote(t.Key)+" >/dev/null", "%s: what the row holds is no token", t.Key)), nil
 	}
 	if item.TTL < lateToken {
-		return append(found, warning("larder serve    # or by cron: * * * * * larder token get "+shellQuote(t.Key)+" >/dev/null",
+		return append(found, warning("larder serve    # or by cron: * * * * * larder token get "+ShellQuote(t.Key)+" >/dev/null",
 			"%s: it expires in %s, and nobody has fetched the next one yet", t.Key, duration.Rough(item.TTL))), nil
 	}
 	return append(found, ok("%s: live for %s more", t.Key, duration.Rough(item.TTL))), nil
@@ -69,9 +69,9 @@ func checkVendors(ctx context.Context, e *exam) ([]Finding, error) {
 		case errors.Is(err, fetcher.ErrUnsafeCheck):
 			found = append(found, ok("%s: %s is not asked, because a new token would end the one in use", t.Config.Key, t.Config.Source))
 		case errors.As(err, &refusal):
-			found = append(found, problem("larder token check "+shellQuote(t.Config.Key), "%s: %v", t.Config.Key, refusal))
+			found = append(found, problem("larder token check "+ShellQuote(t.Config.Key), "%s: %v", t.Config.Key, refusal))
 		default:
-			found = append(found, warning(fmt.Sprintf("larder token check %s", shellQuote(t.Config.Key)), "%s: %v", t.Config.Key, err))
+			found = append(found, warning(fmt.Sprintf("larder token check %s", ShellQuote(t.Config.Key)), "%s: %v", t.Config.Key, err))
 		}
 	}
 	return found, nil
