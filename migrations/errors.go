@@ -131,6 +131,12 @@ func denied(err error) bool {
 	return false
 }
 
+// readOnly tells whether the server refused a statement because it takes no writes.
+func readOnly(err error) bool {
+	var e *mysql.MySQLError
+	return errors.As(err, &e) && (e.Number == 1290 || e.Number == 1836)
+}
+
 // passing tells whether an error is one that trying again is likely to cure, and that left nothing half done.
 func passing(err error) bool {
 	var e *mysql.MySQLError

@@ -97,7 +97,7 @@ func (l *lease) take(ctx context.Context, noTable bool) (holder string, left tim
 		}
 	}
 	defer func() {
-		if err != nil && !passing(err) {
+		if err != nil && !passing(err) && !denied(err) && !readOnly(err) {
 			l.release(ctx) // it may be taken all the same
 		}
 	}()

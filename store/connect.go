@@ -12,7 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// A greeting is one server's connector, whose connections are made in a bounded time, login included. The driver bounds the dial alone: a server that is
+// A greeting is one server's connector, whose connections are made within the address's timeout, login included. The driver bounds the dial alone: a server that is
 // out of threads, a firewall or a proxy without a server behind it takes a connection at once, says nothing, and would keep the caller until
 // the read timeout, with an error that names no address and cannot be told from a lost answer.
 //
@@ -23,11 +23,8 @@ type greeting struct {
 	within           time.Duration
 }
 
-// greetingTimes is how much longer than the dial all of connecting may take: the dial, TLS and the login of several round trips.
-const greetingTimes = 2
-
 func newGreeting(c driver.Connector, cfg *mysql.Config) greeting {
-	return greeting{Connector: c, network: cfg.Net, address: cfg.Addr, within: greetingTimes * cfg.Timeout}
+	return greeting{Connector: c, network: cfg.Net, address: cfg.Addr, within: cfg.Timeout}
 }
 
 func (g greeting) Connect(ctx context.Context) (driver.Conn, error) {
@@ -38,8 +35,10 @@ func (g greeting) Connect(ctx context.Context) (driver.Conn, error) {
 	switch {
 	case err == nil:
 		return conn, nil
-	case ctx.Err() != nil, errors.As(err, &network) && network.Op == "dial":
+	case errors.As(err, &network) && network.Op == "dial":
 		return nil, err
+	case ctx.Err() != nil:
+		return nil, g.failed(fmt.Errorf("it took the connection and had not answered as a database server: %w", ctx.Err()))
 	case bounded.Err() != nil:
 		return nil, g.failed(fmt.Errorf("it took the connection and did not answer as a database server within %s", g.within))
 	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync),

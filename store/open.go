@@ -32,7 +32,7 @@ import (
 //	sqlite:path/to/file.db
 //
 // The MySQL options are go-sql-driver's, besides socket and ssl-ca=/path/to/ca.pem (verify the server by that authority). Not
-// given, they default to timeout=5s (of the dial; connecting in all may take twice that), readTimeout=30s, writeTimeout=30s;
+// given, they default to timeout=5s (of connecting, login included), readTimeout=30s, writeTimeout=30s;
 // interpolateParams=true (one round trip instead of two),
 // maxAllowedPacket=0 (ask the server), a strict sql_mode, innodb_lock_wait_timeout=10 and lock_wait_timeout=20. Refused are
 // clientFoundRows, which hides what a statement changed, and character sets other than utf8mb4.

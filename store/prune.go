@@ -150,7 +150,9 @@ func (p *pruner) prune(ctx context.Context) error {
 	case errors.Is(err, ErrLookalikeKey), err == nil && !acquired: // a look-alike is that of a table whose name differs in case
 		return ErrPruning
 	case err != nil:
-		p.unlock(ctx)
+		if errors.Is(err, ErrOutcomeUnknown) {
+			p.unlock(ctx)
+		}
 		return err
 	}
 	defer p.unlock(ctx)

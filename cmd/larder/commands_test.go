@@ -154,7 +154,7 @@ func TestCommands_ErrorsSayWhatToTry(t *testing.T) {
 		{3, []string{"get", "k", "--database", wrongPassword}, []string{"password", "--database"}},
 		{3, []string{"get", "k", "--database", strings.Replace(db.URL(), "/larder_test_", "/larder_nowhere_", 1)}, []string{"create the database"}},
 		{3, []string{"get", "k", "--database", "sqlite:" + t.TempDir() + "/no/such/folder.db"}, []string{"no/such/folder.db"}},
-		{3, []string{"migrate", "--database", "sqlite:" + t.TempDir() + "/no/such/folder.db"}, []string{"no/such/folder.db", "does the folder"}},
+		{3, []string{"migrate", "--database", "sqlite:" + t.TempDir() + "/no/such/folder.db"}, []string{"no/such/folder.db", "does not exist: make it by mkdir -p"}},
 	} {
 		s.wantError(c.code, c.args, c.says...)
 	}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
 	"github.com/larder-cache/larder/migrations"
@@ -40,6 +38,14 @@ func (e noError) Unwrap() error    { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 func nof(format string, args ...any) error    { return noError{fmt.Errorf(format, args...)} }
 
+// interruptedAlone reports whether a signal has stopped the command, and there is no more to say: not what was done until then, nor that it is not
+// known whether something was.
+func interruptedAlone(ctx context.Context, err error) bool {
+	var ran exitStatus
+	return ctx != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) &&
+		!errors.Is(err, store.ErrOutcomeUnknown) && !errors.Is(err, errInterrupted) && !errors.As(err, &ran)
+}
+
 // report prints a command's error and returns the exit status.
 func (a *app) report(cmd *cobra.Command, err error) int {
 	var (
@@ -48,7 +54,8 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		limit *store.LimitError
 		ran   exitStatus
 
-		confirm *migrations.ConfirmError
+		confirm   *migrations.ConfirmError
+		privilege *migrations.PrivilegeError
 	)
 	switch {
 	case err == nil:
@@ -56,6 +63,9 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 	case err == errNo:
 		return exitNo
 	case err == errCouldNot:
+		return exitError
+	case interruptedAlone(cmd.Context(), err):
+		a.sayf("%v", errInterrupted)
 		return exitError
 	case errors.As(err, &ran):
 		if ran.err != nil {
@@ -76,44 +86,11 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		return exitUsage
 	}
 	a.sayf("%v", err)
+	if errors.As(err, &privilege) {
+		return exitError // it says what to grant
+	}
 	if hint := a.hint(err); hint != "" {
 		a.sayf("%s", hint)
 	}
 	return exitError
-}
-
-// sqliteCantOpen is SQLite's result code SQLITE_CANTOPEN.
-const sqliteCantOpen = 14
-
-// hint says what to try about an error of the database, by where its address came from.
-func (a *app) hint(err error) string {
-	if a.loaded == nil {
-		return ""
-	}
-	var (
-		server  *mysql.MySQLError
-		network *net.OpError
-		file    interface{ Code() int }
-		where   = fmt.Sprintf("%s (from %s)", a.loaded.Database, a.loaded.Database.Source)
-	)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return ""
-	case errors.Is(err, store.ErrNoTable):
-		return fmt.Sprintf("the tables are %s (from %s) and %s (from %s) of %s",
-			a.loaded.Table, a.loaded.Table.Source, a.loaded.LockTable, a.loaded.LockTable.Source, where)
-	case errors.As(err, &server) && server.Number == 1054:
-		return fmt.Sprintf("table %s (from %s) is not one that Laravel makes: see larder migrate status", a.loaded.Table, a.loaded.Table.Source)
-	case errors.As(err, &server) && server.Number == 1045:
-		return "user or password are wrong for " + where
-	case errors.As(err, &server) && server.Number == 1044:
-		return "this user has no rights on the database of " + where
-	case errors.As(err, &server) && server.Number == 1049:
-		return "create the database, or correct its name, in " + where
-	case errors.As(err, &network) && network.Op == "dial":
-		return "is the server running, and is this its address? " + where
-	case errors.As(err, &file) && file.Code() == sqliteCantOpen:
-		return "does the folder of the file exist, and may it be written? " + where
-	}
-	return ""
 }
