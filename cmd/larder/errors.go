@@ -57,9 +57,14 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		confirm   *migrations.ConfirmError
 		privilege *migrations.PrivilegeError
 	)
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
+	}
+	text, aboutFlags := flagError(err)
+	if !aboutFlags {
+		text = err.Error()
+	}
+	switch {
 	case err == errNo:
 		return exitNo
 	case err == errCouldNot:
@@ -77,8 +82,8 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 			a.sayf("%v", err)
 		}
 		return exitNo
-	case !a.started, isFlagError(err):
-		a.sayf("%v", err)
+	case !a.started, aboutFlags:
+		a.sayf("%s", text)
 		a.sayf("try: %s --help", cmd.CommandPath())
 		return exitUsage
 	case errors.As(err, &usage), errors.As(err, &limit), errors.As(err, &confirm):

@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/larder-cache/larder/internal/misspelt"
 )
 
 func newRootCmd(a *app) *cobra.Command {
@@ -31,9 +34,12 @@ that does not allow it).`,
 	}
 
 	root.SetVersionTemplate("larder {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if negative.MatchString(err.Error()) {
 			return fmt.Errorf("%w: a negative number goes behind --, as in larder increment KEY -- -5", err)
+		}
+		if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
+			return fmt.Errorf("%w%s", err, meantFlag(cmd, name))
 		}
 		return err
 	})
@@ -58,14 +64,50 @@ that does not allow it).`,
 	root.SetHelpCommandGroupID(other)
 	root.SetCompletionCommandGroupID(other)
 	a.completeArguments(root)
-	root.InitDefaultCompletionCmd() // cobra's, which would take a shell that it does not know for a wish for help
-	for _, cmd := range root.Commands() {
-		if cmd.Name() == "completion" {
-			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-		}
-	}
+	adoptCobras(root)
 	a.markStart(root)
 	return root
+}
+
+// adoptCobras adds cobra's own commands. They would take what they do not know, a shell or a command, for a wish for help.
+func adoptCobras(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Short = "Print the script that makes a shell complete commands, keys, locks and tokens"
+			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		case "help":
+			cmd.Short, cmd.Long = "Show what a command does, its flags and examples", "Show what a command does, its flags and examples, as larder COMMAND --help does."
+			cmd.Use, cmd.Example = "help [COMMAND]", "  larder help put\n  larder help lock run"
+			cmd.Run, cmd.RunE = nil, func(cmd *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err == nil {
+					err = knownCommand(about, rest)
+				}
+				if err != nil {
+					return usageError{err}
+				}
+				about.InitDefaultHelpFlag()
+				return about.Help()
+			}
+		}
+	}
+}
+
+// meantFlag ends the error about a flag that a command does not have with the one that is spelt alike, if one is.
+func meantFlag(cmd *cobra.Command, name string) string {
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	})
+	if near := misspelt.Among(name, known); near != "" {
+		return fmt.Sprintf(": did you mean --%s?", near)
+	}
+	return ""
 }
 
 // other is the group of the commands that are for nobody in particular.
@@ -83,10 +125,29 @@ func addGrouped(root *cobra.Command, title string, commands ...*cobra.Command) {
 // negative is what the flag parser says of -5.
 var negative = regexp.MustCompile(`^unknown shorthand flag: '[0-9]'`)
 
-// isFlagError reports whether an error is about flags that belong together, which are checked when the command has started.
-func isFlagError(err error) bool {
-	return strings.HasPrefix(err.Error(), "if any flags in the group") || strings.HasPrefix(err.Error(), "at least one of the flags") ||
-		strings.HasPrefix(err.Error(), "required flag(s)")
+// flagErrors are what cobra says of flags that are missing or do not go together, which it checks when the command has started, and how larder
+// says it: with the flags as they are written.
+var flagErrors = []struct {
+	pattern *regexp.Regexp
+	says    string
+	between string
+}{
+	{regexp.MustCompile(`^if any flags in the group \[(.*)\] are set none of the others can be`), "%s do not go together", " and "},
+	{regexp.MustCompile(`^at least one of the flags in the group \[(.*)\] is required`), "%s is missing", " or "},
+	{regexp.MustCompile(`^required flag\(s\) (.*) not set`), "%s is missing", " and "},
+}
+
+// flagError returns the text for an error about such flags, and whether it is one.
+func flagError(err error) (text string, ok bool) {
+	for _, e := range flagErrors {
+		m := e.pattern.FindStringSubmatch(err.Error())
+		if m == nil {
+			continue
+		}
+		names := strings.Fields(strings.NewReplacer(`"`, "", ",", "").Replace(m[1]))
+		return fmt.Sprintf(e.says, "--"+strings.Join(names, e.between+"--")), true
+	}
+	return "", false
 }
 
 // arguments wants one argument for each of the names.

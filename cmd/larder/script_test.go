@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -11,6 +13,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +25,8 @@ import (
 )
 
 // TestScripts runs every script in testdata/script on each engine, with a database of its own in LARDER_DATABASE, the prefix app_, and
-// migrated tables. $ENGINE is mysql or sqlite, and $ADDRESS the host and port of the former. Beside testscript's own commands there are
+// migrated tables. $ENGINE is mysql or sqlite, $ADDRESS the host and port of the former and $DATABASE its
+// name. Beside testscript's own commands there are
 //
 //	exits STATUS COMMAND...          runs a command and checks its exit status; stdout and stderr then check what it prints
 //	row ROWKEY VALUE SECONDS         puts a row into the cache table as somebody else might have, to expire that many seconds from now. VALUE is
@@ -34,6 +38,9 @@ import (
 //	vendor                           starts a fake DingTalk and configures dingding_access_token; vendor fail N: refuses N requests;
 //	                                 vendor busy N: is busy for N requests;
 //	                                 vendor revoke FILE: ends the token in a file
+//	mute VARIABLE                    starts a server that takes connections and says nothing, and puts its address there; hasty VARIABLE: one that
+//	                                 ends them at once; reached VARIABLE N: waits until N connections have come
+//	writing FILE                     holds a SQLite file's write lock for the rest of the script
 //	answers URL                      waits until a URL answers 200. $PORT is a free port
 func TestScripts(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, _ string) {
@@ -43,7 +50,9 @@ func TestScripts(t *testing.T) {
 			Setup: func(e *testscript.Env) error { return setUpScript(e, engine) },
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"exits": scriptExits, "row": scriptRow, "lockrow": scriptLockRow, "fill": scriptFill, "count": scriptCount, "sql": scriptSQL,
-				"vendor": scriptVendor, "answers": scriptAnswers,
+				"vendor": scriptVendor, "answers": scriptAnswers, "writing": scriptWriting,
+				"mute":  scriptListener(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
+				"hasty": scriptListener(func(net.Conn) {}), "reached": scriptReached,
 			},
 			Condition: func(condition string) (bool, error) {
 				if condition == "mysql" || condition == "sqlite" {
@@ -75,6 +84,7 @@ func setUpScript(e *testscript.Env, engine string) error {
 	e.Setenv("ENGINE", engine)
 	e.Setenv("GORACE", atOnce)
 	e.Setenv("ADDRESS", hostOf(address))
+	e.Setenv("DATABASE", address[strings.LastIndex(address, "/")+1:])
 	e.Setenv("PORT", freePort(t))
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
@@ -83,6 +93,7 @@ func setUpScript(e *testscript.Env, engine string) error {
 	e.Defer(func() { _ = db.Close() })
 	e.Values[dbKey{}] = db
 	e.Values[vendorKey{}] = &vendorSlot{}
+	e.Values[reachedKey{}] = map[string]*atomic.Int64{}
 	env := map[string]string{"LARDER_DATABASE": address}
 	code := run(t.Context(), []string{"migrate"}, environment{
 		stdin: strings.NewReader(""), stdout: new(strings.Builder), stderr: os.Stderr, dir: e.WorkDir,
@@ -211,6 +222,54 @@ func scriptAnswers(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond) // until the other process has started
 	}
 	ts.Fatalf("%s does not answer", args[0])
+}
+
+// scriptListener starts a server that does that with each connection, and then ends it.
+func scriptListener(serve func(net.Conn)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		ts.Defer(func() { _ = l.Close() })
+		ts.Setenv(args[0], l.Addr().String())
+		reached := &atomic.Int64{}
+		ts.Value(reachedKey{}).(map[string]*atomic.Int64)[args[0]] = reached
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				reached.Add(1)
+				go func() { serve(c); _ = c.Close() }()
+			}
+		}()
+	}
+}
+
+type reachedKey struct{}
+
+func scriptReached(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	reached := ts.Value(reachedKey{}).(map[string]*atomic.Int64)[args[0]]
+	for range 1000 {
+		if reached.Load() >= want {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // until the other process has connected
+	}
+	ts.Fatalf("%d connections have come, want %s", reached.Load(), args[1])
+}
+
+func scriptWriting(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { _ = db.Close() })
+	conn, err := db.Conn(context.Background())
+	ts.Check(err)
+	ts.Defer(func() { _ = conn.Close() })
+	_, err = conn.ExecContext(context.Background(), "BEGIN IMMEDIATE")
+	ts.Check(err)
 }
 
 // freePort returns a port on which nobody listens.
