@@ -3,6 +3,7 @@ package php
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -45,7 +46,11 @@ func AppendJSON(dst []byte, v Value) ([]byte, error) {
 type jsonWriter struct {
 	dst   []byte
 	depth int
+	most  int // bytes, after which no further value begins; 0: no bound
 }
+
+// errFull ends the writing of what would be longer than the bound.
+var errFull = errors.New("there is more")
 
 func (w *jsonWriter) raw(s string) { w.dst = append(w.dst, s...) }
 
@@ -54,6 +59,9 @@ func (w *jsonWriter) value(v Value) error {
 		return &LimitError{What: "levels of nesting", Limit: MaxDepth}
 	}
 	defer func() { w.depth-- }()
+	if w.most > 0 && len(w.dst) >= w.most {
+		return errFull
+	}
 
 	switch v := normal(v).(type) {
 	case nil:
