@@ -127,6 +127,9 @@ func WithLimit(n int, period time.Duration) Option {
 
 // InMemory opens no port: only the fake's Client reaches it, under its URL. In a bubble of testing/synctest that is the only way, as time
 // stands still there while somebody waits for a network.
+//
+// The bubble's time is nobody else's: a store must count by it too, or its rows have expired, or never do, by the database's clock. That is
+// store.WithClock(time.Now), over store.Open("sqlite::memory:"), opened, migrated and closed in the bubble. TestInMemory_ADayInABubble is one to copy.
 func InMemory() Option { return func(f *Fake) { f.inMemory = true } }
 
 func start(v *vendor, opts []Option) *Fake {
