@@ -35,7 +35,7 @@ type PruneResult struct {
 	Expired      int64 // expired rows of the cache table, whatever their prefix
 	ExpiredLocks int64 // expired rows of the lock table
 	Evicted      int64 // live rows, to keep the bounds
-	EvictedBytes int64 // of their values, if MaxBytes was given; estimated where a writer came in between
+	EvictedBytes int64 // of their values, if MaxBytes or DryRun was given; estimated where a writer came in between
 
 	// MissingIndex tells that the cache table or the lock table has no index on expiration, so that all of its rows were read to find the
 	// expired ones. larder migrate adds it.
@@ -208,7 +208,11 @@ func (p *pruner) foresee(ctx context.Context) error {
 		return err
 	}
 	return p.evictWith(ctx, func(over excess, condition string, args []any) error {
-		statement := fmt.Sprintf("%s WHERE %s%s ORDER BY %s", p.sizes(), s.sql.isLive, and(condition), s.sql.byExpiry)
+		// The sizes are always read, of those rows alone: who asks beforehand wants to know what it would free.
+		statement := fmt.Sprintf("%s WHERE %s%s ORDER BY %s", s.sql.sizes, s.sql.isLive, and(condition), s.sql.byExpiry)
+		if over.bytes <= 0 {
+			statement += fmt.Sprintf(" LIMIT %d", over.rows)
+		}
 		err := s.repeat(ctx, reading, func() error {
 			p.done.Evicted, p.done.EvictedBytes = 0, 0
 			left := over

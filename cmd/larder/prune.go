@@ -27,7 +27,7 @@ It may be run at any time and by every server at once: one prunes, and for the o
 it stops after the statement that it is at and says what is done.
 
 Exit status 1 if another pruner is at work. With -o json: {"expired","expired_locks","evicted","evicted_bytes",
-"missing_index","dry_run"}; evicted_bytes counts with --max-bytes only.`,
+"missing_index","dry_run"}; evicted_bytes counts with --max-bytes or --dry-run.`,
 		Example: "  larder prune\n  larder prune --max-bytes 500MB --dry-run",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -96,7 +96,7 @@ func prunedText(r store.PruneResult, dry bool) string {
 	}
 	text += countText(r.Expired, "expired row") + " and " + countText(r.ExpiredLocks, "expired lock")
 	if r.Evicted > 0 {
-		text += fmt.Sprintf(", and %s that were to expire soonest", countText(r.Evicted, "live row"))
+		text += fmt.Sprintf(", and %s, the soonest to expire", countText(r.Evicted, "live row"))
 		if r.EvictedBytes > 0 {
 			text += " (" + bytesText(r.EvictedBytes) + ")"
 		}
