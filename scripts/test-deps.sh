@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs what the tests start for real: a MariaDB server (its program alone, no system service), PHP with Laravel's own
-# database cache, a C compiler for the race detector, and curl, which README.md shows; and the packages that are its arguments. Does nothing
-# if all of it is there.
+# database cache, a C compiler for the race detector, curl, which README.md shows, and what bash completes with; and the packages that are its
+# arguments. Does nothing if all of it is there.
 # Debian and Ubuntu; needs root or sudo.
 set -eu
 
 packages="$* mariadb-server-core mariadb-client-core
   php-cli php-mysql php-sqlite3 php-illuminate-cache php-illuminate-database php-illuminate-events
-  gcc libc6-dev curl"
+  gcc libc6-dev curl bash-completion"
 
 missing=
 for package in $packages; do

@@ -64,13 +64,13 @@ that does not allow it).`,
 	root.SetHelpCommandGroupID(other)
 	root.SetCompletionCommandGroupID(other)
 	a.completeArguments(root)
-	adoptCobras(root)
+	a.adoptCobras(root)
 	a.markStart(root)
 	return root
 }
 
 // adoptCobras adds cobra's own commands. They would take what they do not know, a shell or a command, for a wish for help.
-func adoptCobras(root *cobra.Command) {
+func (a *app) adoptCobras(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {
@@ -78,6 +78,7 @@ func adoptCobras(root *cobra.Command) {
 		case "completion":
 			cmd.Short = "Print the script that makes a shell complete commands, keys, locks and tokens"
 			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			a.correctCompletion(cmd)
 		case "help":
 			cmd.Short, cmd.Long = "Show what a command does, its flags and examples", "Show what a command does, its flags and examples, as larder COMMAND --help does."
 			cmd.Use, cmd.Example = "help [COMMAND]", "  larder help put\n  larder help lock run"
