@@ -36,10 +36,11 @@ func newServeCmd(a *app) *cobra.Command {
 Requests carry "Authorization: Bearer KEY". LARDER_API_KEY may do everything; larder.yaml can have more, with roles:
 
   api_keys:
-    - {key: "${APP_KEY}", role: tokens}         # tokens and reject
+    - {key: "${APP_KEY}", role: tokens}         # tokens, reject, the list of tokens
     - {key: "${PROMETHEUS_KEY}", role: read}    # the list of tokens, metrics
 
-On a loopback address it may run without a key. Errors are problem details: {"title","status","detail"}. Any number of
+write may do what read may, and admin everything; healthz and readyz want no key. On a loopback address it may run
+without a key. On any other it wants one, and of each key 16 characters or more, as openssl rand -hex 32 prints them. Errors are problem details: {"title","status","detail"}. Any number of
 servers may run it; one of them fetches at a time.
 
 SIGINT, SIGTERM and SIGHUP (but not under nohup) stop it when the requests under way are answered and a fetch under way is stored; a second one
@@ -69,6 +70,11 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	defer func() { _ = listener.Close() }() // Serve has closed it, unless something failed before
 
+	for _, key := range keys {
+		if weak := key.Weak(); weak != "" {
+			a.remarkf("%s", weak)
+		}
+	}
 	m := metrics.NewService(buildVersion())
 	return a.withTokens(ctx, a.logger(), func(ctx context.Context, s *store.Store, set tokens.Set) error {
 		fetchers := map[string]api.Fetcher{}
@@ -94,7 +100,7 @@ func (a *app) serve(ctx context.Context) error {
 func apiKeys(cfg *config.Config) []api.Key {
 	var keys []api.Key
 	for _, k := range cfg.APIKeys {
-		key := api.Key{Secret: k.Key.Reveal()}
+		key := api.Key{Secret: k.Key.Reveal(), Source: k.Source}
 		for _, role := range k.Roles {
 			key.Roles = append(key.Roles, api.Role(role))
 		}

@@ -162,7 +162,11 @@ func TestServe_WantsTheKeyItWasGiven(t *testing.T) {
 	s := tokenServer(t, "sqlite:"+t.TempDir()+"/larder.db", vendor)
 	s.env = append(s.env, "LARDER_API_KEY=an-api-key")
 	s.larder("migrate")
+	s.wantError(2, []string{"serve", "--listen", "0.0.0.0:0"}, "--listen", "the API key of LARDER_API_KEY can be guessed: want 16 characters or more")
 	v := s.serve()
+	if said := v.said(); !strings.Contains(said, "the API key of LARDER_API_KEY can be guessed") || strings.Contains(said, "an-api-key") {
+		t.Errorf("of a short key is said: %s", said)
+	}
 	if status, body := v.get("/v1/tokens/dingding_access_token"); status != 401 {
 		t.Errorf("without a key: %d %s", status, body)
 	}

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { testdb.Main(m) }
 const (
 	token  = "tok-1234567890abcdef"
 	newer  = "tok-fedcba0987654321"
-	apiKey = "k-0123456789"
+	apiKey = "k-0123456789-abcdef"
 )
 
 // A fakeFetcher answers what it is told to.
@@ -340,6 +340,32 @@ func TestListen_WithoutAKeyOnlyOnLoopback(t *testing.T) {
 			_ = l.Close()
 		} else if tt.address == ":0" && !strings.Contains(err.Error(), "LARDER_API_KEY") {
 			t.Errorf("no remedy: %v", err)
+		}
+	}
+}
+
+func TestListen_AKeyThatCanBeGuessedOnlyOnLoopback(t *testing.T) {
+	const good = "5f0c9b3e8a7d4c21"
+	for _, tt := range []struct {
+		address, secret string
+		ok              bool
+	}{
+		{"0.0.0.0:0", good, true},
+		{"0.0.0.0:0", good[:15], false},
+		{"0.0.0.0:0", strings.Repeat("a1b2c", 10), false},
+		{":0", "secret", false},
+		{"127.0.0.1:0", "secret", true},
+		{"localhost:0", "secret", true},
+	} {
+		l, err := Listen(t.Context(), tt.address, []Key{{Secret: good}, {Secret: tt.secret, Source: "larder.yaml:7"}})
+		if err == nil {
+			_ = l.Close()
+		}
+		if (err == nil) != tt.ok {
+			t.Errorf("%s with %q: %v", tt.address, tt.secret, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), "larder.yaml:7") || !strings.Contains(err.Error(), "openssl rand") || strings.Contains(err.Error(), tt.secret)) {
+			t.Errorf("the error is %v, want where the key is, what to do, and not the key", err)
 		}
 	}
 }

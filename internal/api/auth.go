@@ -3,15 +3,18 @@ package api
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Role says what a key is good for.
 type Role string
 
-// The roles. RoleAdmin includes all others, RoleWrite includes RoleRead.
+// The roles. RoleAdmin includes all others, RoleWrite includes RoleRead; neither RoleRead nor RoleWrite has to do with tokens, but for their list. No
+// route of this version asks for RoleWrite.
 const (
 	RoleRead   Role = "read"
 	RoleWrite  Role = "write"
@@ -23,6 +26,25 @@ const (
 type Key struct {
 	Secret string
 	Roles  []Role
+	Source string // where it is configured, for messages
+}
+
+// The least that a key has which nobody finds by trying: 16 characters, of which 6 are different.
+const (
+	leastCharacters = 16
+	leastDifferent  = 6
+)
+
+// Weak returns what is wrong with a key that can be guessed, and what to do, "" if nothing is. It tells nothing of the key but that.
+func (k Key) Weak() string {
+	different := map[rune]bool{}
+	for _, r := range k.Secret {
+		different[r] = true
+	}
+	if utf8.RuneCountInString(k.Secret) >= leastCharacters && len(different) >= leastDifferent {
+		return ""
+	}
+	return fmt.Sprintf("the API key of %s can be guessed: want %d characters or more, at random, as openssl rand -hex 32 prints them", k.Source, leastCharacters)
 }
 
 // A digestedKey is compared in a time that says nothing about the key, not even its length.

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Listen opens the address for the service. Without keys it must be a loopback address: 127.0.0.0/8, ::1 or localhost.
+// Listen opens the address for the service. Without keys, and with one that can be guessed, it must be a loopback address: 127.0.0.0/8, ::1 or localhost.
 func Listen(ctx context.Context, address string, keys []Key) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -20,6 +20,11 @@ func Listen(ctx context.Context, address string, keys []Key) (net.Listener, erro
 	if len(keys) == 0 && !loopback(host) {
 		return nil, fmt.Errorf("listen on %q: everybody who reaches this address could read the tokens: "+
 			"set LARDER_API_KEY (or api_keys in larder.yaml), or listen on 127.0.0.1", address)
+	}
+	for _, k := range keys {
+		if weak := k.Weak(); weak != "" && !loopback(host) {
+			return nil, fmt.Errorf("listen on %q: everybody who reaches this address can try keys, and %s; or listen on 127.0.0.1", address, weak)
+		}
 	}
 	var c net.ListenConfig
 	l, err := c.Listen(ctx, "tcp", address)
