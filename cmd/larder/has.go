@@ -17,10 +17,17 @@ func newHasCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				live, err := s.Has(ctx, args[0])
-				if err == nil && !live {
-					return errNo
+				if err != nil || live {
+					return err
 				}
-				return err
+				if !a.json() {
+					ctx, cancel := context.WithTimeout(ctx, maxMeaning)
+					defer cancel()
+					if hint := a.otherPrefix(ctx, s, args[0]); hint != "" {
+						return nof("%s", hint)
+					}
+				}
+				return errNo
 			})
 		},
 	}

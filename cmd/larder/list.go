@@ -157,6 +157,10 @@ func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions, vie
 	switch {
 	case rows == 0:
 		a.sayf("%s", nothingListed(s, o))
+		if hint := a.hintOfPrefix(ctx, s); hint != "" && !o.AllPrefixes {
+			a.remarkf("%s", hint)
+			return nil
+		}
 	case out.Terminal:
 		a.remarkf("%s, %s", countText(rows, "row"), bytesText(size))
 	}
@@ -164,6 +168,13 @@ func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions, vie
 		a.remarkOnOthers(ctx, s)
 	}
 	return nil
+}
+
+// hintOfPrefix is emptyPrefix for those who have seen nothing, within the time that they may be expected to wait.
+func (a *app) hintOfPrefix(ctx context.Context, s *store.Store) string {
+	ctx, cancel := context.WithTimeout(ctx, maxCounting)
+	defer cancel()
+	return a.emptyPrefix(ctx, s)
 }
 
 func newListTable(a *app, out term.Output, long bool) *term.Table {

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/larder-cache/larder/internal/doctor"
 	"github.com/larder-cache/larder/internal/known"
 	"github.com/larder-cache/larder/internal/misspelt"
 	"github.com/larder-cache/larder/store"
@@ -44,9 +45,8 @@ func (a *app) meant(ctx context.Context, s *store.Store, key string) string {
 			return fmt.Sprintf("the prefix %q is put before every key: did you mean %q?", s.Prefix(), bare)
 		}
 	}
-	if prefix, ok := a.elsewhere(ctx, s, key); ok {
-		return fmt.Sprintf("there is such a key with the prefix %q; larder uses %q (from %s): did you mean --prefix %q?",
-			prefix, s.Prefix(), a.loaded.Prefix.Source, prefix)
+	if hint := a.otherPrefix(ctx, s, key); hint != "" {
+		return hint
 	}
 	for beginning := range beginnings(key) {
 		if near := misspelt.Nearest(key, keysLike(ctx, s, beginning+"*")); near != "" {
@@ -54,6 +54,44 @@ func (a *app) meant(ctx context.Context, s *store.Store, key string) string {
 		}
 	}
 	return ""
+}
+
+// otherPrefix says that there is such a key with another prefix, or that all rows have other prefixes, with the flag to paste; else it returns "".
+func (a *app) otherPrefix(ctx context.Context, s *store.Store, key string) string {
+	if prefix, ok := a.elsewhere(ctx, s, key); ok {
+		return fmt.Sprintf("there is such a key with the prefix %q; larder uses %q (from %s): did you mean --prefix %s?",
+			prefix, s.Prefix(), a.loaded.Prefix.Source, doctor.ShellQuote(prefix))
+	}
+	return a.emptyPrefix(ctx, s)
+}
+
+// emptyPrefix says that no row has the prefix and that others have another one, with the flag to paste; else it returns "". It is how a prefix that was
+// derived wrongly, or is another version's of Laravel, looks.
+func (a *app) emptyPrefix(ctx context.Context, s *store.Store) string {
+	if s.Prefix() == "" {
+		return ""
+	}
+	for _, err := range s.List(ctx, store.ListOptions{State: store.All, Limit: 1}) {
+		_ = err
+		return "" // there is a row, or it is not known
+	}
+	others, err := s.OtherPrefixes(ctx, 1)
+	if len(others.Largest) == 0 || others.Largest[0].Name == "" {
+		return ""
+	}
+	most, atLeast := others.Largest[0], ""
+	if err != nil { // mostly because there are too many to be counted in time
+		atLeast = "at least "
+	}
+	return fmt.Sprintf("no row has the prefix %q (from %s), and %s%s %q: did you mean --prefix %s?", s.Prefix(), a.loaded.Prefix.Source,
+		atLeast, haveText(most.Rows), most.Name, doctor.ShellQuote(most.Name))
+}
+
+func haveText(rows int64) string {
+	if rows == 1 {
+		return "1 row has"
+	}
+	return countText(rows, "row") + " have"
 }
 
 // beginnings yields beginnings of a key, the longest first and the empty one last, for most slips are not at the beginning: where they are, the table

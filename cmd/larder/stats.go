@@ -44,7 +44,13 @@ With -o json: one object with all of it.`,
 				if a.json() {
 					return a.printJSON(viewStats(s, stats))
 				}
-				return a.drawStats(s, stats, reveal)
+				if err := a.drawStats(s, stats, reveal); err != nil || stats.Rows > 0 {
+					return err
+				}
+				if hint := a.hintOfPrefix(ctx, s); hint != "" {
+					a.remarkf("%s", hint)
+				}
+				return nil
 			})
 		},
 	}
