@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -35,7 +34,11 @@ func (s *Server) PID() int { return s.pid }
 
 // Crash kills a private server as a machine that fails does. Its data stay for [Server.Restart].
 func (s *Server) Crash() error {
-	if err := syscall.Kill(s.pid, syscall.SIGKILL); err != nil {
+	process, err := os.FindProcess(s.pid)
+	if err == nil {
+		err = process.Kill()
+	}
+	if err != nil {
 		return fmt.Errorf("kill the server: %w", err)
 	}
 	<-s.exited
@@ -235,10 +238,10 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// startTied starts the program so that it dies with this process, even when the tests are killed. The kernel
+// startTied starts the program so that it dies with this process, even when the tests are killed, where a system has that. The kernel
 // sends the signal when the thread that started the child ends, so that thread is kept for as long as the child lives.
 func startTied(cmd *exec.Cmd) (exited <-chan struct{}, err error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	tie(cmd)
 	started, done := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
