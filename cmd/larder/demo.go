@@ -25,7 +25,8 @@ func newDemoCmd(a *app) *cobra.Command {
 		Long: `See the main job at work: create the table, fetch a token once for five servers that start together, look at its row,
 let it expire, fetch again. It runs larder itself, as processes of their own, with the commands that it shows, on a
 temporary SQLite file and a fake DingTalk on this machine. It takes a few seconds and leaves nothing behind.`,
-		Args: cobra.NoArgs,
+		Example: "  larder demo",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := newDemo(cmd.Context(), a)
 			if err != nil {

@@ -18,7 +18,8 @@ func newForgetCmd(a *app) *cobra.Command {
 		Long: `Delete the rows of the KEYs, live or expired, and the rows in which Laravel's Cache::flexible keeps their times.
 
 Exit status 1 if a KEY had no row; the others are deleted nevertheless.`,
-		Args: cobra.MinimumNArgs(1),
+		Example: "  larder forget settings user:7\n  larder list 'user:*' -o json | jq -r .key | xargs -d '\\n' larder forget --",
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				var missing []error

@@ -44,7 +44,8 @@ func newPullCmd(a *app) *cobra.Command {
 		Long: `Print the value of KEY as get does, and forget it. Of several pulls at once, one gets the value.
 
 Exit status 1 if there is no live row.`,
-		Args: arguments("KEY"),
+		Example: "  larder pull one-time-code:7",
+		Args:    arguments("KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				item, err := s.Item(ctx, args[0])

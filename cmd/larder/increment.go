@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +21,11 @@ func newDecrementCmd(a *app) *cobra.Command {
 
 func newCountCmd(a *app, use, short string, count func(*store.Store, context.Context, string, int64) (int64, error)) *cobra.Command {
 	return &cobra.Command{
-		Use:   use,
-		Short: short,
-		Long:  short + ". Its expiration stays.\n\nExit status 1 if there is no live row: begin with larder add KEY 0 --json.",
-		Args:  cobra.RangeArgs(1, 2),
+		Use:     use,
+		Short:   short,
+		Long:    short + ". Its expiration stays.\n\nExit status 1 if there is no live row: begin with larder add KEY 0 --json.",
+		Example: fmt.Sprintf("  larder %[1]s visits\n  larder %[1]s visits 10", strings.Fields(use)[0]),
+		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by := int64(1)
 			if len(args) == 2 {

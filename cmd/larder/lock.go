@@ -38,7 +38,7 @@ func newLockAcquireCmd(a *app) *cobra.Command {
 take it again, for another TTL. PHP gives it back with Cache::restoreLock(NAME, OWNER)->release().
 
 Exit status 1 if another owner holds it, after --wait. With -o json: {"name","owner","ttl"}.`,
-		Example: "  owner=$(larder lock acquire report --ttl 10m --wait 5s) && ...; larder lock release report --owner \"$owner\"",
+		Example: "  owner=$(larder lock acquire report --ttl 10m --wait 5s) && {\n    php artisan report:send\n    larder lock release report --owner \"$owner\"\n  }",
 		Args:    arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
@@ -97,7 +97,8 @@ func newLockReleaseCmd(a *app) *cobra.Command {
 		Long: `Give the lock NAME back that OWNER holds.
 
 Exit status 1 if OWNER does not hold it (any more).`,
-		Args: arguments("NAME"),
+		Example: "  larder lock release report --owner \"$owner\"",
+		Args:    arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				lock := s.RestoreLock(args[0], owner, 0)
@@ -128,7 +129,7 @@ type lockRun struct {
 func newLockRunCmd(a *app) *cobra.Command {
 	r := lockRun{ttl: ttlFlag(30 * time.Second), grace: waitFlag(10 * time.Second)}
 	cmd := &cobra.Command{
-		Use:   "run NAME -- COMMAND...",
+		Use:   "run NAME [flags] -- COMMAND...",
 		Short: "Run COMMAND while the lock NAME is held, on one of all servers at a time",
 		Long: `Run COMMAND while the lock NAME is held, on one of all servers at a time, and give the lock back when it ends. The lock is
 renewed meanwhile, so that --ttl need not be as long as the command: it is how long the others wait if this server dies.

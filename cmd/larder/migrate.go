@@ -43,7 +43,8 @@ is none of Laravel's is refused, with its differences.`,
 		Long: `Drop the tables that larder created, with every row in them, which must be confirmed with --yes. Tables
 that larder adopted are left as they are, and so are larder's own records, the tables whose names begin with
 larder_migrations.`,
-		Args: cobra.NoArgs,
+		Example: "  larder migrate down --dry-run\n  larder migrate down --yes",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withMigrator(cmd.Context(), dryRun, func(ctx context.Context, m *migrations.Migrator) error {
 				if dryRun {
@@ -62,13 +63,14 @@ larder_migrations.`,
 	down.Flags().BoolVar(&yes, "yes", false, "do drop tables, with every row in them")
 
 	cmd.AddCommand(
-		&cobra.Command{Use: "up", Short: "The same as migrate alone", Args: cobra.NoArgs, RunE: up},
+		&cobra.Command{Use: "up", Short: "The same as migrate alone", Example: "  larder migrate up", Args: cobra.NoArgs, RunE: up},
 		down,
 		&cobra.Command{
-			Use:   "status",
-			Short: "Tell what the tables are like, and what migrate would do",
-			Long:  "Tell what the tables are like, and what migrate would do.\n\nExit status 1 if there is something to do, or a table that migrate would refuse.",
-			Args:  cobra.NoArgs,
+			Use:     "status",
+			Short:   "Tell what the tables are like, and what migrate would do",
+			Long:    "Tell what the tables are like, and what migrate would do.\n\nExit status 1 if there is something to do, or a table that migrate would refuse.",
+			Example: "  larder migrate status || larder migrate",
+			Args:    cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return a.withMigrator(cmd.Context(), true, func(ctx context.Context, m *migrations.Migrator) error {
 					status, err := m.Status(ctx)

@@ -45,7 +45,7 @@ Exit status 1 if another pruner is at work. With -o json: {"expired","expired_lo
 		},
 	}
 	cmd.Flags().Int64Var(&o.MaxRows, "max-rows", 0, "how many live rows may be left (default: no bound)")
-	cmd.Flags().StringVar(&maxBytes, "max-bytes", "", "how many bytes of values may be left, as 1000000, 500MB or 2GiB (default: no bound)")
+	cmd.Flags().StringVar(&maxBytes, "max-bytes", "", "how many bytes of values may be left, a `size` such as 1000000, 500MB or 2GiB (default: no bound)")
 	cmd.Flags().BoolVar(&o.AllPrefixes, "all-prefixes", false, "let the bounds be those of the whole table, and delete rows of every prefix for them")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "delete nothing, say what would be deleted")
 	return cmd

@@ -78,7 +78,8 @@ func newAddCmd(a *app) *cobra.Command {
 		Short: "Store VALUE under KEY if there is no live value",
 		Long: "Store VALUE under KEY if there is no live value. Of several adds at once, one stores.\n\n" + aboutValue +
 			"\n\nExit status 1 if there is a value already.",
-		Args: arguments("KEY", "VALUE"),
+		Example: "  larder add report:sent yes --ttl 1d && php artisan report:send",
+		Args:    arguments("KEY", "VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value, err := f.value(cmd.Context(), a, args[1])
 			if err != nil {

@@ -29,7 +29,8 @@ Every row is looked at, in pages, and no value is read whole. Of a table with mo
 many are looked at, spread over all of it, and the numbers are estimates, which is said.
 
 With -o json: one object with all of it.`,
-		Args: cobra.NoArgs,
+		Example: "  larder stats\n  larder stats --biggest 50 --sample-above 0",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Biggest < 1 || o.Families < 1 || o.SampleAbove < 0 {
 				return usagef("--biggest and --families: want 1 or more; --sample-above: 0 (never) or more")

@@ -86,7 +86,8 @@ func newTokenRefreshCmd(a *app) *cobra.Command {
 failures and rejections is forgotten. Of some vendors (WeChat's cgi-bin/token) a new token ends the former one.
 
 With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of the row.`,
-		Args: arguments("NAME"),
+		Example: "  larder token refresh dingding_access_token >/dev/null",
+		Args:    arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, t tokens.Token) error {
 				return a.printToken(t.Refresh(ctx))

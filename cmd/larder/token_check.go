@@ -25,7 +25,8 @@ because a new token would end the one in use. A ticket is asked for with its tok
 
 With -o json: {"name","source","ok","trouble","code","status","message","advice","expires_in"}; trouble is credential,
 address, permission, quota, throttle, network, outage, config, protocol or unknown.`,
-		Args: arguments("NAME"),
+		Example: "  larder token check dingding_access_token",
+		Args:    arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withToken(cmd.Context(), args[0], a.checkToken)
 		},

@@ -18,7 +18,8 @@ func newVersionCmd(a *app) *cobra.Command {
 		Long: `Print the version, the commit it was built from, and Go's version.
 
 With -o json: {"version","commit","go","platform"}; commit is empty if the build does not know it.`,
-		Args: cobra.NoArgs,
+		Example: "  larder version\n  larder version -o json",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := versionView{
 				Version: buildVersion(), Commit: buildCommit(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
