@@ -242,7 +242,7 @@ func TestExamine_ACheckThatFailsDoesNotStopTheOthers(t *testing.T) {
 		c.exec("CREATE TABLE cache (`key` varchar(255) NOT NULL PRIMARY KEY, value mediumtext NOT NULL, expires bigint NOT NULL)",
 			"CREATE TABLE cache_locks (`key` varchar(255) NOT NULL PRIMARY KEY, owner varchar(255) NOT NULL, expiration bigint NOT NULL)")
 		d := c.examine()
-		d.wants("tables", Problem, "column expiration is missing", "RENAME TO")
+		d.wants("tables", Problem, "column expiration is missing", "RENAME T", "_before")
 		d.wants("backlog", Warning, "could not be found out")
 		d.all(OK, "locks", "tokens")
 	})

@@ -47,6 +47,9 @@ func (e *exam) foreign(t migrations.TableStatus) []Finding {
 	for _, d := range t.Differences {
 		if d.Outcome == migrations.Refused && d.Aspect == "" {
 			move := fmt.Sprintf("ALTER TABLE %s RENAME TO %s;    -- then larder migrate", e.quoted(t.Name), e.quoted(t.Name+"_before"))
+			if e.isMySQL() { // whose ALTER TABLE does not take a view
+				move = fmt.Sprintf("RENAME TABLE %s TO %s;    -- then larder migrate", e.quoted(t.Name), e.quoted(t.Name+"_before"))
+			}
 			found = append(found, problem(move, "%s is not a table that Laravel makes: %s", t.Name, d.Text))
 		}
 	}
