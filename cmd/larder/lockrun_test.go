@@ -26,17 +26,30 @@ type running struct {
 // start runs one command line without waiting for its end.
 func (s *server) start(args ...string) *running {
 	s.t.Helper()
+	r := s.prepare(args...)
+	r.begin()
+	return r
+}
+
+// prepare is start without the start.
+func (s *server) prepare(args ...string) *running {
+	s.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	r := &running{t: s.t, cmd: exec.Command(self, args...), stderr: new(bytes.Buffer)}
 	r.cmd.Dir, r.cmd.Env, r.cmd.Stderr = s.dir, s.env, r.stderr
-	if err := r.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { _ = r.cmd.Process.Kill(); _, _ = r.cmd.Process.Wait() })
 	return r
+}
+
+// begin starts what was prepared.
+func (r *running) begin() {
+	r.t.Helper()
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = r.cmd.Process.Kill(); _, _ = r.cmd.Process.Wait() })
 }
 
 func (r *running) wantExit(code int, says string) {
@@ -86,23 +99,6 @@ func TestLockRun_ForwardsSignalsAndGivesTheLockBack(t *testing.T) {
 			if owner, err := st.Lock("job", 0).CurrentOwner(t.Context()); err != nil || owner != "" {
 				t.Errorf("after %s the lock is held by %q, %v", signal, owner, err)
 			}
-		}
-	})
-}
-
-// The kernel kills the command with larder, so that the next holder, which gets the lock after its TTL, never meets it.
-func TestLockRun_KilledHolderLeavesNothingBehind(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, database string) {
-		s, _ := lockServer(t, database)
-		r := s.start("lock", "run", "job", "--ttl", "3s", "--", "sh", "-c", "touch ready; while :; do date +%s%N >alive; sleep 0.05; done")
-		eventually(t, "the command runs", s.has("ready"))
-		_ = r.cmd.Process.Kill()
-		_, _ = r.cmd.Process.Wait()
-		if got := s.process("lock", "run", "job", "--", "true"); got.code != exitNo {
-			t.Errorf("the lock is free at once: %+v", got)
-		}
-		if got := s.process("lock", "run", "job", "--wait", "10s", "--", "sh", "-c", "cp alive before; sleep 0.5; cmp -s alive before"); got.code != 0 {
-			t.Errorf("after the TTL: exit %d (1: two ran at once, or the lock was not free): %s", got.code, got.stderr)
 		}
 	})
 }
