@@ -30,11 +30,13 @@ test-peers: test-deps ## Run the tests on Oracle MySQL 9, a Galera cluster and L
 	@scripts/test-peers.sh
 
 .PHONY: fuzz
-fuzz: ## Fuzz the codec of PHP's format and the patterns of List for a minute a target, from the corpus in the repository
+fuzz: ## Fuzz the codec of PHP's format, the patterns of List and the dumps for a minute a target, from the corpus in the repository
 	go test ./store/php -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME)
 	go test ./store/php -run '^$$' -fuzz '^FuzzRoundTrip$$' -fuzztime $(FUZZTIME)
 	go test ./store/php -run '^$$' -fuzz '^FuzzFromJSON$$' -fuzztime $(FUZZTIME)
 	go test ./store -run '^$$' -fuzz '^FuzzList$$' -fuzztime $(FUZZTIME)
+	go test ./internal/dump -run '^$$' -fuzz '^FuzzReader$$' -fuzztime $(FUZZTIME)
+	go test ./internal/dump -run '^$$' -fuzz '^FuzzDump$$' -fuzztime $(FUZZTIME)
 
 FUZZTIME ?= 60s
 

@@ -16,12 +16,13 @@ import (
 	"io"
 	"strconv"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/larder-cache/larder/store"
 )
 
-// A Writer writes rows. Flush must be called at the end.
+// A Writer writes rows. Flush must be called at the end. A row may be written in parts.
 type Writer struct{ out *bufio.Writer }
 
 // NewWriter returns a Writer to w.
@@ -36,6 +37,9 @@ func (w *Writer) Write(r store.Row) error {
 	_, err := fmt.Fprintf(w.out, ",\"expiration\":%d,\"ttl\":%d}\n", r.Expiration, int64(r.TTL/time.Second))
 	return err
 }
+
+// Buffered returns how many bytes are still in memory.
+func (w *Writer) Buffered() int { return w.out.Buffered() }
 
 // Flush writes what is still in memory.
 func (w *Writer) Flush() error { return w.out.Flush() }
@@ -75,99 +79,227 @@ func (w *Writer) escaped(text []byte) {
 	_, _ = w.out.Write(text[start:])
 }
 
-// A Reader reads rows. Its errors name the line.
+// maxLine is how long a line may be: no server takes a longer statement, and what is longer is hardly a dump.
+const maxLine = 1 << 30
+
+// A LineError is about a line that is no row, or a row that cannot be stored.
+type LineError struct {
+	Line int // from 1
+	Err  error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns what is wrong with the line.
+func (e *LineError) Unwrap() error { return e.Err }
+
+// A Reader reads rows.
 type Reader struct {
+	// From is the first line to read; those before it are passed over, whatever they are. Zero or less means the first.
+	From int
+
+	// WantTTL refuses rows without a ttl. Else theirs is 0.
+	WantTTL bool
+
 	in   *bufio.Reader
 	line int
+	text []byte // of the line; its room is used again
+	most int
 }
 
 // NewReader returns a Reader of r.
-func NewReader(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, 64<<10)} }
+func NewReader(r io.Reader) *Reader {
+	return &Reader{in: bufio.NewReaderSize(r, 64<<10), most: maxLine}
+}
 
 // Line returns the number of the line that was read last, from 1.
 func (r *Reader) Line() int { return r.line }
 
-// Next returns the next row, or io.EOF after the last. Empty lines are passed over.
+// Next returns the next row, or io.EOF after the last. A line that is no row is a [LineError]; any other error is one of reading. Empty
+// lines are passed over, and so is what editors add: a mark of the byte order at the beginning, and carriage returns at the ends.
 func (r *Reader) Next() (store.Row, error) {
 	for {
-		text, err := r.in.ReadBytes('\n')
-		if len(text) == 0 && errors.Is(err, io.EOF) {
-			return store.Row{}, io.EOF
+		text, err := r.next()
+		if err != nil {
+			return store.Row{}, err
 		}
-		r.line++
-		if err != nil && !errors.Is(err, io.EOF) {
-			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
-		}
-		if text = bytes.TrimSpace(text); len(text) == 0 {
+		if r.line < r.From || len(text) == 0 {
 			continue
 		}
-		row, err := parse(text)
+		row, err := r.parse(text)
 		if err != nil {
-			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
+			return store.Row{}, &LineError{r.line, err}
 		}
 		return row, nil
 	}
 }
 
+// next returns the next line without the white space around it, or nothing of one that is before From. It is valid until the next call.
+func (r *Reader) next() ([]byte, error) {
+	r.text = r.text[:0]
+	r.line++
+	for length := 0; ; {
+		part, err := r.in.ReadSlice('\n')
+		if r.line == 1 && length == 0 {
+			part = bytes.TrimPrefix(part, []byte("\uFEFF"))
+		}
+		length += len(part)
+		if r.line >= r.From {
+			r.text = append(r.text, part...)
+		}
+		switch {
+		case err == nil, errors.Is(err, io.EOF) && length > 0:
+			return bytes.TrimSpace(r.text), nil
+		case errors.Is(err, io.EOF):
+			r.line--
+			return nil, io.EOF
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, fmt.Errorf("line %d: %w", r.line, err)
+		case r.line < r.From:
+		case !startsObject(r.text): // a file of something else may have no lines at all
+			return nil, &LineError{r.line, errNoObject}
+		case length > r.most:
+			return nil, &LineError{r.line, fmt.Errorf("longer than %d bytes, which no row is", r.most)}
+		}
+	}
+}
+
+var errNoObject = errors.New("it is no JSON object")
+
+func startsObject(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r")
+	return len(text) == 0 || text[0] == '{'
+}
+
 // A line is one row as JSON.
 type line struct {
-	Key         *string `json:"key"`
-	KeyBase64   *string `json:"key_base64"`
-	Value       *string `json:"value"`
-	ValueBase64 *string `json:"value_base64"`
-	Expiration  *int64  `json:"expiration"`
-	TTL         *int64  `json:"ttl"`
+	key, keyBase64, value, valueBase64 *string
+	expiration, ttl                    *int64
+}
+
+// fields are where the values of a line's fields go.
+func (l *line) fields() map[string]any {
+	return map[string]any{
+		"key": &l.key, "key_base64": &l.keyBase64, "value": &l.value, "value_base64": &l.valueBase64, "expiration": &l.expiration, "ttl": &l.ttl,
+	}
 }
 
 // parse refuses whatever it does not understand to the end: a misspelled field would else be a lost one.
-func parse(text []byte) (store.Row, error) {
-	if !utf8.Valid(text) {
-		return store.Row{}, errors.New("it is not UTF-8")
-	}
-	var l line
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&l); err != nil {
-		return store.Row{}, explain(err)
-	}
-	if d.More() {
-		return store.Row{}, errors.New("more than one JSON object on a line")
+func (r *Reader) parse(text []byte) (store.Row, error) {
+	l, err := parseLine(text)
+	if err != nil {
+		return store.Row{}, err
 	}
 	var (
 		row store.Row
 		key []byte
-		err error
 	)
-	if key, err = either("key", l.Key, l.KeyBase64, text); err != nil {
+	if key, err = either("key", l.key, l.keyBase64); err != nil {
 		return row, err
 	}
-	if row.Value, err = either("value", l.Value, l.ValueBase64, text); err != nil {
+	if row.Value, err = either("value", l.value, l.valueBase64); err != nil {
 		return row, err
 	}
-	if l.Expiration == nil {
+	if l.expiration == nil {
 		return row, errors.New(`"expiration" is missing: the Unix seconds at which the row expires`)
 	}
-	row.Key, row.Expiration = string(key), *l.Expiration
-	if l.TTL != nil {
+	if l.ttl == nil && r.WantTTL {
+		return row, errors.New(`"ttl" is missing: how many seconds the row still lived`)
+	}
+	row.Key, row.Expiration = string(key), *l.expiration
+	if l.ttl != nil {
 		const most = int64(1<<63-1) / int64(time.Second)
-		row.TTL = time.Duration(max(-most, min(*l.TTL, most))) * time.Second
+		row.TTL = time.Duration(max(-most, min(*l.ttl, most))) * time.Second
 	}
 	return row, nil
 }
 
+// parseLine is encoding/json's decoding of an object without what that lets pass: fields that come twice, or in other letters, and halves of
+// characters.
+func parseLine(text []byte) (l line, err error) {
+	if !utf8.Valid(text) {
+		return l, errors.New("it is not UTF-8")
+	}
+	if loneSurrogate(text) {
+		return l, errors.New(`\uD800 to \uDFFF stand alone for no character`)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	first, err := d.Token()
+	switch {
+	case err != nil:
+		return l, explain("", err)
+	case first != json.Delim('{'):
+		return l, errNoObject
+	}
+	fields, seen := l.fields(), map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return l, explain("", err)
+		}
+		name := token.(string) // all that the decoder takes for an object's
+		field, known := fields[name]
+		switch {
+		case !known:
+			return l, fmt.Errorf("unknown field %q", name)
+		case seen[name]:
+			return l, fmt.Errorf("%q comes twice", name)
+		}
+		seen[name] = true
+		if err := d.Decode(field); err != nil {
+			return l, explain(name, err)
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return l, explain("", err)
+	}
+	if len(bytes.TrimSpace(text[d.InputOffset():])) > 0 {
+		return l, errors.New("something follows the JSON object")
+	}
+	return l, nil
+}
+
+// loneSurrogate reports whether an escape is half of a surrogate pair, which has no character: the decoder would make U+FFFD of it.
+func loneSurrogate(text []byte) bool {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return false
+		}
+		text = text[at:]
+		unit := escaped(text)
+		switch {
+		case !utf16.IsSurrogate(unit):
+			text = text[min(2, len(text)):] // what it escapes may be a backslash
+		case utf16.DecodeRune(unit, escaped(text[6:])) == utf8.RuneError:
+			return true
+		default:
+			text = text[12:]
+		}
+	}
+}
+
+// escaped returns what \uXXXX at the beginning of the text stands for, or 0.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0 // the decoder says so
+	}
+	return rune(unit)
+}
+
 // either returns the bytes of a field that has two forms.
-func either(name string, plain, encoded *string, text []byte) ([]byte, error) {
+func either(name string, plain, encoded *string) ([]byte, error) {
 	switch {
 	case plain != nil && encoded != nil:
 		return nil, fmt.Errorf("%q and %q: want one of them", name, name+"_base64")
 	case plain != nil:
-		// Half of a surrogate pair has no character, and the decoder makes U+FFFD of it.
-		if strange := []byte("\uFFFD"); bytes.Contains([]byte(*plain), strange) && !bytes.Contains(text, strange) && !bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
-			return nil, fmt.Errorf("%q: \\uD800 to \\uDFFF stand alone for no character", name)
-		}
 		return []byte(*plain), nil
 	case encoded != nil:
-		raw, err := base64.StdEncoding.DecodeString(*encoded)
+		raw, err := base64.StdEncoding.Strict().DecodeString(*encoded)
 		if err != nil {
 			return nil, fmt.Errorf("%q is no base64", name+"_base64")
 		}
@@ -177,7 +309,7 @@ func either(name string, plain, encoded *string, text []byte) ([]byte, error) {
 }
 
 // explain tells what is wrong without repeating the line, which may hold secrets.
-func explain(err error) error {
+func explain(name string, err error) error {
 	var (
 		syntax *json.SyntaxError
 		kind   *json.UnmarshalTypeError
@@ -185,12 +317,8 @@ func explain(err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("it is no JSON, at byte %d", syntax.Offset)
-	case errors.As(err, &kind) && kind.Field == "":
-		return fmt.Errorf("want a JSON object, got %s", kind.Value)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s: got %s", strconv.Quote(kind.Field), kind.Value)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it ends in the middle of its JSON")
+		return fmt.Errorf("%q: got %s", name, kind.Value)
 	}
-	return err // an unknown field, by its name
+	return errors.New("it ends in the middle of its JSON")
 }
