@@ -38,7 +38,7 @@ without the prefix, so that they can be imported under another one. The lines ho
 
 Interrupted, it ends with a whole line and says with which --after it goes on; --to then appends to its file. If the output
 cannot be written, as when a disk is full or the reader of a pipe has ended, the exit status is 3; the file of --to is then cut at its
-last whole line.`,
+last whole line. Of an export that fails in a pipe a shell knows only with set -o pipefail.`,
 		Example: "  larder export > rows.jsonl\n  larder migrate --database sqlite:copy.db\n  larder export 'user:*' | larder import --database sqlite:copy.db\n" +
 			"  larder export --to rows.jsonl --after user:7",
 		Args: cobra.MaximumNArgs(1),
@@ -127,19 +127,36 @@ func createDump(name string, appending bool) (*output, error) {
 	if appending {
 		mode = os.O_APPEND | os.O_CREATE
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|mode, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|mode, 0o600)
 	if os.IsExist(err) {
 		return nil, usagef("--to %s: the file exists: remove it, or go on with it by --after KEY", name)
 	}
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
+	size, err := wholeSize(f)
 	if err != nil {
 		_ = f.Close() // nothing was written
 		return nil, err
 	}
-	return &output{to: f, what: term.Plain, file: f, size: info.Size()}, nil
+	return &output{to: f, what: term.Plain, file: f, size: size}, nil
+}
+
+// wholeSize returns the size of a file that ends with a whole line. That of an export which was killed may not, and then a row would follow
+// in the middle of a line.
+func wholeSize(f *os.File) (int64, error) {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return 0, err
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, info.Size()-1); err != nil {
+		return 0, err
+	}
+	if last[0] != '\n' {
+		return 0, usagef("--to %s: the file ends in the middle of a line: remove that line, and go on after the key of the one before it", f.Name())
+	}
+	return info.Size(), nil
 }
 
 // wholeLines is how many bytes are kept in memory before they are written as whole lines: less than the writer has room for.

@@ -83,16 +83,14 @@ func given(cmd *cobra.Command, flag, format string, args []string) error {
 	return fmt.Errorf("--%s is missing: "+format, flag, strconv.Quote(args[0]))
 }
 
-// maxGiveBack is how long giving back a lock may take that may have been taken.
+// maxGiveBack is how long giving back a lock may take.
 const maxGiveBack = 5 * time.Second
 
 // block waits for the lock, and leaves none behind when it fails, if the database can be reached.
 func block(ctx context.Context, lock *store.Lock, wait time.Duration) error {
 	err := lock.Block(ctx, wait)
 	if errors.Is(err, store.ErrOutcomeUnknown) {
-		giving, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxGiveBack)
-		defer cancel()
-		_, _ = lock.Release(giving) // else it ends by itself
+		giveBack(ctx, lock)
 	}
 	switch {
 	case err == nil:
@@ -101,6 +99,13 @@ func block(ctx context.Context, lock *store.Lock, wait time.Duration) error {
 		return fmt.Errorf("%w while waiting for lock %q", errInterrupted, lock.Name())
 	}
 	return heldBy(ctx, lock, err)
+}
+
+// giveBack releases a lock that is not wanted any more, also after ctx has ended. If that fails the lock ends by itself.
+func giveBack(ctx context.Context, lock *store.Lock) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxGiveBack)
+	defer cancel()
+	_, _ = lock.Release(ctx)
 }
 
 // heldBy makes the answer no of an error that says that another owner holds the lock, with who that is and for how long.
@@ -180,8 +185,7 @@ process group they share, only COMMAND itself is ended, and only on Linux when l
 
 Exit status of lock run itself: 1 another owner holds the lock, after --wait, and COMMAND did not run; 2 usage; 3 trouble with
 the database or a signal before COMMAND ran, or the lock was lost and COMMAND killed; 126 COMMAND cannot be executed; 127 it was not
-found. That the lock cannot be given back at the end changes no exit status: it ends by itself after --ttl. All that can
-happen, and what happens then, is in docs/locks.md.`,
+found. That the lock cannot be given back at the end changes no exit status: it ends by itself after --ttl.`,
 		Example: "  * * * * * cd /srv/app && larder lock run nightly-report --ttl 1m -- php artisan report:send",
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch at := cmd.ArgsLenAtDash(); {

@@ -55,6 +55,7 @@ func (a *app) runLocked(ctx context.Context, lock *store.Lock, r lockRun) error 
 	// A signal is for the command from here on: it does not end the holding.
 	held, release, err := lock.Hold(context.WithoutCancel(ctx))
 	if err != nil {
+		giveBack(ctx, lock)
 		return heldBy(ctx, lock, err)
 	}
 	if ctx.Err() != nil { // it came before there was a command

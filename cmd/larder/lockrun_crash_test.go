@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -221,7 +222,7 @@ func TestLockRun_WaitsForTheTTLOfAHolderThatDied(t *testing.T) {
 func TestLockRun_StoppedBeyondItsTTLKillsItsCommandWhenItGoesOn(t *testing.T) {
 	t.Parallel()
 	s, st := lockServer(t, testdb.MySQL(t).URL())
-	holder := s.start("lock", "run", "job", "--ttl", "2s", "--", "sh", "-c", inSection(untilDone("never")+"; touch after"))
+	holder := s.start("lock", "run", "job", "--ttl", "3s", "--", "sh", "-c", inSection(untilDone("never")+"; touch after"))
 	eventually(t, "the command runs", s.has("ready"))
 	holder.pause()
 	if err := os.Remove(s.dir + "/ready"); err != nil {
@@ -246,18 +247,25 @@ func TestLockRun_StoppedBeyondItsTTLKillsItsCommandWhenItGoesOn(t *testing.T) {
 	wantOwner(t, st, "job", "")
 }
 
-// wantConnecting stands in for a server that is down until somebody tries to connect, in vain.
-func wantConnecting(t *testing.T, address string) {
+// refuse stands in for a server that is down until somebody has tried to reach it and has given up.
+func refuse(t *testing.T, address string) {
 	t.Helper()
 	down, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := down.Accept()
-	if err != nil {
-		t.Fatal(err)
+	defer func() { _ = down.Close() }()
+	for {
+		conn, err := down.Accept()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+		_ = down.(*net.TCPListener).SetDeadline(time.Now().Add(time.Second)) // longer than pauses between repetitions
 	}
-	_, _ = conn.Close(), down.Close()
 }
 
 func TestLockRun_DatabaseThatCrashes(t *testing.T) {
@@ -273,7 +281,7 @@ func TestLockRun_DatabaseThatCrashes(t *testing.T) {
 	if err := server.Crash(); err != nil {
 		t.Fatal(err)
 	}
-	wantConnecting(t, db.Config().Addr)
+	refuse(t, db.Config().Addr)
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +332,7 @@ func TestLockRun_LostLockEndsAllThatTheCommandStarted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, st := lockServer(t, "sqlite:"+testdb.SQLite(t))
-			r := s.start("lock", "run", "job", "--ttl", "2s", "--grace", "60s", "--", "sh", "-c", inSection(command))
+			r := s.start("lock", "run", "job", "--ttl", "4s", "--grace", "60s", "--", "sh", "-c", inSection(command))
 			eventually(t, "the command runs", s.has("ready"))
 			began := time.Now()
 			if gone, err := st.Lock("job", 0).ForceRelease(t.Context()); err != nil || !gone {
@@ -342,7 +350,7 @@ func TestLockRun_LostLockEndsAllThatTheCommandStarted(t *testing.T) {
 func TestLockRun_NoGraceIsKillAtOnce(t *testing.T) {
 	t.Parallel()
 	s, st := lockServer(t, "sqlite:"+testdb.SQLite(t))
-	r := s.start("lock", "run", "job", "--ttl", "2s", "--grace", "0", "--", "sh", "-c", `trap "touch asked" TERM; `+untilDone("never"))
+	r := s.start("lock", "run", "job", "--ttl", "4s", "--grace", "0", "--", "sh", "-c", `trap "touch asked" TERM; `+untilDone("never"))
 	eventually(t, "the command runs", s.has("ready"))
 	if _, err := st.Lock("job", 0).ForceRelease(t.Context()); err != nil {
 		t.Fatal(err)

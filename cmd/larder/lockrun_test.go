@@ -60,6 +60,13 @@ func (r *running) wantExit(code int, says string) {
 	}
 }
 
+func (r *running) wantSays(text string) {
+	r.t.Helper()
+	if !strings.Contains(r.stderr.String(), text) {
+		r.t.Errorf("it says %q, want %q", r.stderr, text)
+	}
+}
+
 // eventually waits until the condition holds, for what another process does.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
@@ -104,6 +111,7 @@ func TestLockRun_ForwardsSignalsAndGivesTheLockBack(t *testing.T) {
 }
 
 func TestLockRun_LostLockEndsTheCommand(t *testing.T) {
+	t.Parallel()
 	onEachEngine(t, func(t *testing.T, database string) {
 		s, st := lockServer(t, database)
 		lose := func() {
@@ -113,7 +121,7 @@ func TestLockRun_LostLockEndsTheCommand(t *testing.T) {
 				t.Fatalf("force release: %t, %v", gone, err)
 			}
 		}
-		r := s.start("lock", "run", "job", "--ttl", "2s", "--", "sh", "-c", "touch ready; sleep 60; touch after")
+		r := s.start("lock", "run", "job", "--ttl", "4s", "--", "sh", "-c", "touch ready; sleep 60; touch after")
 		lose()
 		r.wantExit(exitError, "lock is lost")
 		if s.has("after")() {
@@ -121,12 +129,12 @@ func TestLockRun_LostLockEndsTheCommand(t *testing.T) {
 		}
 
 		_ = os.Remove(s.dir + "/ready")
-		r = s.start("lock", "run", "job", "--ttl", "2s", "--grace", "200ms", "--", "sh", "-c", `trap "" TERM; touch ready; while :; do sleep 0.05; done`)
+		r = s.start("lock", "run", "job", "--ttl", "4s", "--grace", "200ms", "--", "sh", "-c", `trap "" TERM; touch ready; while :; do sleep 0.05; done`)
 		lose()
 		r.wantExit(exitError, "killing it")
 
 		_ = os.Remove(s.dir + "/ready")
-		r = s.start("lock", "run", "job", "--ttl", "2s", "--on-lost", "warn", "--", "sh", "-c", "touch ready; sleep 3; exit 5")
+		r = s.start("lock", "run", "job", "--ttl", "4s", "--on-lost", "warn", "--", "sh", "-c", "touch ready; sleep 3; exit 5")
 		lose()
 		r.wantExit(5, "goes on")
 	})

@@ -52,8 +52,9 @@ type guard struct {
 	alive *os.File // the other end of its standard input, which ends with this process and which no other has
 }
 
-// guardScript is told the group in a line. A second line would dismiss it; that there is an end instead means that larder is gone.
-const guardScript = `read -r group && { read -r dismissed || kill -s KILL -- "-$group"; }`
+// guardScript is told the group in a line. A second line would dismiss it; that there is an end instead means that larder is gone. It ignores what
+// systemd sends to everybody when it stops a service.
+const guardScript = `trap "" HUP INT QUIT TERM; read -r group && { read -r dismissed || kill -s KILL -- "-$group"; }`
 
 // startGuard returns nil if there is no shell, as in the container image, or no more processes can be had: that the command cannot be started then
 // either is for the command to say.

@@ -11,6 +11,7 @@ import (
 
 // Linux has a file that is a full disk.
 func TestTransfer_ExportToAFullDiskSaysSo(t *testing.T) {
+	t.Parallel()
 	s, db := migrated(t, "sqlite:"+testdb.SQLite(t))
 	for _, rows := range []int{1, 5000} { // the first time nothing is written before the end
 		if _, err := db.Exec("DELETE FROM cache"); err != nil {
