@@ -23,14 +23,16 @@ import (
 	"github.com/larder-cache/larder/store"
 )
 
-// envTransfer names the variable with the number of rows that are exported and imported; 5,000 if it is empty. scripts/test-peers.sh wants 200,000.
+// The tests that run larder in this process are not parallel: an import and an export set how much memory all of it may use.
+
+// envTransfer names the variable with the number of rows that are exported and imported; 3,000 if it is empty. scripts/test-peers.sh wants 200,000.
 const envTransfer = "LARDER_TEST_TRANSFER_ROWS"
 
 func transferRows(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv(envTransfer)
 	if text == "" {
-		return 5_000
+		return 3_000
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -63,7 +65,7 @@ func mixedRow(i int, now int64) tableRow {
 		value:      values[i%len(values)],
 		expiration: expirations[i%len(expirations)],
 	}
-	if i%1999 == 17 {
+	if i%999 == 17 {
 		r.value = `s:1048576:"` + strings.Repeat("ü\"\\\n", 1<<20/5) + `x";`
 	}
 	return r
@@ -183,7 +185,7 @@ func TestTransfer_FromMySQLToSQLiteToMySQLIsExact(t *testing.T) {
 // What has a look-alike prefix is another application's, and what has expired stays behind.
 func TestTransfer_TakesTheLiveRowsOfThePrefixAlone(t *testing.T) {
 	t.Parallel()
-	const n = 3000
+	const n = 1000
 	now := time.Now().Unix()
 	for _, engine := range []string{"MySQL", "SQLite"} {
 		t.Run(engine, func(t *testing.T) {
@@ -307,7 +309,6 @@ func TestTransfer_PipeGoesOnAfterTheKeyThatImportNames(t *testing.T) {
 
 // Whatever is wrong with a line, what stands before it is stored, nothing after it is, and the line is named.
 func TestTransfer_BadLineEndsTheImportBetweenWhatIsBeforeAndAfter(t *testing.T) {
-	t.Parallel()
 	const at = 1101
 	type badLine struct{ name, line, says, prepare string }
 	bad := []badLine{
@@ -342,7 +343,7 @@ func TestTransfer_BadLineEndsTheImportBetweenWhatIsBeforeAndAfter(t *testing.T) 
 			}
 			before, after := strings.Join(lines[:at-1], ""), strings.Join(lines[at-1:], "")
 			s.file("bad.jsonl", before+c.line+"\n"+after)
-			r := s.process("import", "bad.jsonl")
+			r := s.larder("import", s.dir+"/bad.jsonl")
 			for _, says := range []string{"line 1101: ", c.says, "stored 1,100 rows, up to line 1100; go on with --from-line 1101"} {
 				if r.code != exitUsage || !strings.Contains(r.stderr, says) || len(r.stderr) > 1000 {
 					t.Errorf("%s: exit %d, %.1000s, want exit 2 and %q", c.name, r.code, r.stderr, says)
@@ -353,7 +354,7 @@ func TestTransfer_BadLineEndsTheImportBetweenWhatIsBeforeAndAfter(t *testing.T) 
 				t.Errorf("%s: %d rows up to %q, %v, want what stands before the line", c.name, count(t, db), last, err)
 			}
 			s.file("bad.jsonl", strings.Join(make([]string, at), "\n")+after) // mended; what is done need not be there
-			if r := s.process("import", "bad.jsonl", "--from-line", strconv.Itoa(at)); r.code != 0 || count(t, db) != len(lines) {
+			if r := s.larder("import", s.dir+"/bad.jsonl", "--from-line", strconv.Itoa(at)); r.code != 0 || count(t, db) != len(lines) {
 				t.Errorf("%s: %+v, %d rows", c.name, r, count(t, db))
 			}
 		}
@@ -398,7 +399,6 @@ func (d *disk) Write(b []byte) (int, error) {
 
 // The file of an export that failed ends with a whole line, the one of the key that is named.
 func TestTransfer_FileOfAFullDiskIsCutAtAWholeLine(t *testing.T) {
-	t.Parallel()
 	s, db := migrated(t, "sqlite:"+testdb.SQLite(t))
 	fill(t, db, 3000, func(i int) tableRow {
 		return tableRow{fmt.Sprintf("app_%06d", i), `s:3:"foo";` + strings.Repeat("x", i%3000), 2_000_000_000}
@@ -442,7 +442,6 @@ func TestTransfer_FileOfAFullDiskIsCutAtAWholeLine(t *testing.T) {
 
 // The last line of an export that was killed may be half a row, to which no other is added.
 func TestTransfer_ExportGoesOnBehindWholeLinesOnly(t *testing.T) {
-	t.Parallel()
 	s, db := migrated(t, "sqlite:"+testdb.SQLite(t))
 	fill(t, db, 3, func(i int) tableRow { return tableRow{fmt.Sprintf("app_%d", i), "i:1;", 2_000_000_000} })
 	file := s.dir + "/rows.jsonl"
@@ -541,7 +540,6 @@ func TestTransfer_ExportWhileOthersWrite(t *testing.T) {
 
 // With --extend the time that a row had left counts from the import on, however old the dump is; without, the time when it ends.
 func TestTransfer_ExpirationsAreKeptOrExtended(t *testing.T) {
-	t.Parallel()
 	onEachEngine(t, func(t *testing.T, database string) {
 		s, db := migrated(t, database)
 		s.file("old.jsonl", `{"key":"ended","value":"i:1;","expiration":1000,"ttl":600}
