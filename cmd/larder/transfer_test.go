@@ -65,7 +65,7 @@ func mixedRow(i int, now int64) tableRow {
 		value:      values[i%len(values)],
 		expiration: expirations[i%len(expirations)],
 	}
-	if i%999 == 17 {
+	if i%4999 == 17 || i == 999 {
 		r.value = `s:1048576:"` + strings.Repeat("ü\"\\\n", 1<<20/5) + `x";`
 	}
 	return r
