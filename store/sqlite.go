@@ -64,11 +64,16 @@ func (sqliteDialect) server(ctx context.Context, conn *sqlx.Conn) (Server, error
 
 func (sqliteDialect) now() string { return sqliteNow }
 
+// snapshot is one that reads: every other transaction of the pools takes the write lock when it begins.
+func (sqliteDialect) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
+
 func (sqliteDialect) statements(r *strings.Replacer) statements {
 	return statements{
 		get:     r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key"=?`),
 		has:     r.Replace(`SELECT "key",expiration,{now} FROM "{cache}" WHERE "key"=?`),
 		many:    r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key" IN `),
+		about:   r.Replace(`SELECT "key",octet_length(value),NULL,expiration,{now} FROM "{cache}" WHERE "key"=?`),
+		piece:   r.Replace(`SELECT substr(CAST(value AS BLOB),?,?) FROM "{cache}" WHERE "key"=?`),
 		put:     r.Replace(`INSERT INTO "{cache}" ("key",value,expiration) VALUES `),
 		putRow:  r.Replace(`(?,?,{now}+?)`),
 		putTail: sqlitePutTail,
@@ -153,16 +158,19 @@ func (sqliteDialect) toColumn(serialized []byte) (string, error) {
 	return string(serialized), nil
 }
 
+func (sqliteDialect) checkColumn([]byte) error { return nil }
+
 // fromColumn follows Laravel's reader: text with neither ":" nor ";", which every serialized value has, is base64.
 func (sqliteDialect) fromColumn(stored []byte) []byte {
 	if bytes.ContainsAny(stored, ":;") {
 		return stored
 	}
-	raw, err := base64.StdEncoding.DecodeString(string(stored))
+	raw := make([]byte, base64.StdEncoding.DecodedLen(len(stored)))
+	n, err := base64.StdEncoding.Decode(raw, stored)
 	if err != nil {
 		return stored // neither: corrupt, and shown as it is
 	}
-	return raw
+	return raw[:n]
 }
 
 // headFromColumn decodes what a beginning of base64 holds of whole bytes.

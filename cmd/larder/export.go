@@ -56,7 +56,11 @@ Interrupted, it ends with a whole line and says with which --after it goes on; -
 
 // frugal is how much memory Go tries to keep to while rows are copied, of which each may be 16 MB: the collector would else let as much again pile
 // up as is in use.
-const frugal = 40 << 20
+const frugal = 20 << 20
+
+// largeValue is from how many bytes on a value's memory is given back before the next one is read. The collector would begin when the next one
+// stands beside it.
+const largeValue = 4 << 20
 
 func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions, file string) (err error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
@@ -127,6 +131,10 @@ func writeRows(ctx context.Context, s *store.Store, o store.ExportOptions, to io
 			return rows, last, fmt.Errorf("export: %w", err)
 		}
 		rows, last = rows+1, row.Key
+		if len(row.Value) > largeValue {
+			row = store.Row{}
+			debug.FreeOSMemory()
+		}
 		progress.Set(rows, max(total, min(rows, total)))
 		if ctx.Err() != nil {
 			return rows, last, ctx.Err()

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -87,26 +88,46 @@ func NewReader(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, 
 // Line returns the number of the line that was read last, from 1.
 func (r *Reader) Line() int { return r.line }
 
-// Next returns the next row, or io.EOF after the last. Empty lines are passed over.
+// Next returns the next row, or io.EOF after the last. Empty lines are passed over. Of a value of megabytes there is one copy in memory.
 func (r *Reader) Next() (store.Row, error) {
 	for {
-		text, err := r.in.ReadBytes('\n')
-		if len(text) == 0 && errors.Is(err, io.EOF) {
+		l, err := r.next()
+		if len(l.text) == 0 && errors.Is(err, io.EOF) {
 			return store.Row{}, io.EOF
 		}
 		r.line++
 		if err != nil && !errors.Is(err, io.EOF) {
-			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
+			return store.Row{}, fmt.Errorf("line %d: %w", r.line, explain(err))
 		}
-		if text = bytes.TrimSpace(text); len(text) == 0 {
+		if len(bytes.TrimSpace(l.text)) == 0 {
 			continue
 		}
-		row, err := parse(text)
+		row, err := parse(l)
 		if err != nil {
 			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
 		}
 		return row, nil
 	}
+}
+
+func (r *Reader) next() (longLine, error) {
+	if !r.isShort() {
+		return readLong(r.in)
+	}
+	text, err := r.in.ReadSlice('\n')
+	return longLine{text: text}, err
+}
+
+// isShort reports whether the next line fits into the buffer.
+func (r *Reader) isShort() bool {
+	for n := 0; n < r.in.Size(); {
+		text, err := r.in.Peek(max(n+1, r.in.Buffered()))
+		if err != nil || bytes.IndexByte(text[n:], '\n') >= 0 {
+			return true
+		}
+		n = len(text)
+	}
+	return false
 }
 
 // A line is one row as JSON.
@@ -120,14 +141,18 @@ type line struct {
 }
 
 // parse refuses whatever it does not understand to the end: a misspelled field would else be a lost one.
-func parse(text []byte) (store.Row, error) {
+func parse(read longLine) (store.Row, error) {
+	text := read.text
 	if !utf8.Valid(text) {
-		return store.Row{}, errors.New("it is not UTF-8")
+		return store.Row{}, errNotUTF8
 	}
 	var l line
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&l); err != nil {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Offset > int64(read.cut) {
+			syntax.Offset += int64(read.cutBytes)
+		}
 		return store.Row{}, explain(err)
 	}
 	if d.More() {
@@ -143,6 +168,9 @@ func parse(text []byte) (store.Row, error) {
 	}
 	if row.Value, err = either("value", l.Value, l.ValueBase64, text); err != nil {
 		return row, err
+	}
+	if read.value != nil {
+		row.Value = read.value
 	}
 	if l.Expiration == nil {
 		return row, errors.New(`"expiration" is missing: the Unix seconds at which the row expires`)
@@ -161,9 +189,8 @@ func either(name string, plain, encoded *string, text []byte) ([]byte, error) {
 	case plain != nil && encoded != nil:
 		return nil, fmt.Errorf("%q and %q: want one of them", name, name+"_base64")
 	case plain != nil:
-		// Half of a surrogate pair has no character, and the decoder makes U+FFFD of it.
-		if strange := []byte("\uFFFD"); bytes.Contains([]byte(*plain), strange) && !bytes.Contains(text, strange) && !bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
-			return nil, fmt.Errorf("%q: \\uD800 to \\uDFFF stand alone for no character", name)
+		if loneSurrogate(*plain, text) {
+			return nil, fmt.Errorf("%q: %w", name, errLoneSurrogate)
 		}
 		return []byte(*plain), nil
 	case encoded != nil:
@@ -174,6 +201,18 @@ func either(name string, plain, encoded *string, text []byte) ([]byte, error) {
 		return raw, nil
 	}
 	return nil, fmt.Errorf("%q is missing", name)
+}
+
+var (
+	errNotUTF8       = errors.New("it is not UTF-8")
+	errNoBase64      = errors.New(`"value_base64" is no base64`)
+	errLoneSurrogate = errors.New(`\uD800 to \uDFFF stand alone for no character`)
+)
+
+// loneSurrogate reports whether the JSON has half of a surrogate pair, of which the decoder makes U+FFFD.
+func loneSurrogate(said string, text []byte) bool {
+	const strange = "\uFFFD"
+	return strings.Contains(said, strange) && !bytes.Contains(text, []byte(strange)) && !bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`))
 }
 
 // explain tells what is wrong without repeating the line, which may hold secrets.
