@@ -80,6 +80,7 @@ func (w *Writer) escaped(text []byte) {
 type Reader struct {
 	in   *bufio.Reader
 	line int
+	room room
 }
 
 // NewReader returns a Reader of r.
@@ -112,7 +113,7 @@ func (r *Reader) Next() (store.Row, error) {
 
 func (r *Reader) next() (longLine, error) {
 	if !r.isShort() {
-		return readLong(r.in)
+		return readLong(r.in, &r.room)
 	}
 	text, err := r.in.ReadSlice('\n')
 	return longLine{text: text}, err

@@ -21,7 +21,7 @@ type longLine struct {
 }
 
 // readLong reads the rest of a line, to its end or that of the file.
-func readLong(in *bufio.Reader) (longLine, error) {
+func readLong(in *bufio.Reader, room *room) (longLine, error) {
 	var (
 		l      longLine
 		quoted bool
@@ -39,7 +39,7 @@ func readLong(in *bufio.Reader) (longLine, error) {
 			}
 			l.text = append(l.text, c)
 		case c == '"' && !quoted && l.beforeValue():
-			if err := l.take(in); err != nil {
+			if err := l.take(in, room); err != nil {
 				return l, err
 			}
 		case c == '"':
@@ -56,7 +56,7 @@ func (l *longLine) beforeValue() bool {
 }
 
 // take reads the value to its closing quote.
-func (l *longLine) take(in *bufio.Reader) error {
+func (l *longLine) take(in *bufio.Reader, room *room) error {
 	if l.value != nil {
 		return errors.New("it has two values")
 	}
@@ -68,7 +68,7 @@ func (l *longLine) take(in *bufio.Reader) error {
 	if coded {
 		from = base64.NewDecoder(base64.StdEncoding, &paddedReader{r: inside})
 	}
-	value, err := readValue(from)
+	value, err := room.read(from)
 	if corrupt := base64.CorruptInputError(0); errors.As(err, &corrupt) || coded && errors.Is(err, io.ErrUnexpectedEOF) && inside.ended {
 		return errNoBase64
 	}
@@ -97,19 +97,22 @@ func (p *paddedReader) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// valueRoom is what a MEDIUMTEXT column holds. Memory that is only reserved costs nothing, and a buffer that grows is there twice.
-const valueRoom = 16 << 20
+// A room is memory in which values are put together, kept for the next one unless a value takes most of it.
+type room []byte
 
-// readValue reads all.
-func readValue(from io.Reader) ([]byte, error) {
-	value := make([]byte, 0, 64<<10)
+// largeRoom is what a MEDIUMTEXT column holds. Memory that is only reserved costs nothing, and a buffer that grows is there twice.
+const largeRoom = 16 << 20
+
+// read reads all.
+func (r *room) read(from io.Reader) ([]byte, error) {
+	value := (*r)[:0]
 	for {
 		if len(value) == cap(value) {
-			room := 2 * cap(value)
-			if room > 1<<20 {
-				room = max(valueRoom, cap(value)+cap(value)/4)
+			size := max(64<<10, 2*cap(value))
+			if size > 1<<20 {
+				size = max(largeRoom, cap(value)+cap(value)/4)
 			}
-			value = append(make([]byte, 0, room), value...)
+			value = append(make([]byte, 0, size), value...)
 		}
 		n, err := from.Read(value[len(value):cap(value)])
 		value = value[:len(value)+n]
@@ -121,8 +124,10 @@ func readValue(from io.Reader) ([]byte, error) {
 		}
 	}
 	if len(value) < cap(value)/2 {
+		*r = value
 		return bytes.Clone(value), nil
 	}
+	*r = nil
 	return value, nil
 }
 

@@ -34,7 +34,7 @@ func TestReader_ALongLineIsReadAsAShortOne(t *testing.T) {
 	for _, line := range lines {
 		want, wantErr := parse(longLine{text: []byte(line)})
 		for _, slow := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader} {
-			l, err := readLong(bufio.NewReaderSize(slow(strings.NewReader(line+"\nnext")), 16))
+			l, err := readLong(bufio.NewReaderSize(slow(strings.NewReader(line+"\nnext")), 16), new(room))
 			var got store.Row
 			if err == nil || err == io.EOF {
 				got, err = parse(l)
