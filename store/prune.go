@@ -59,7 +59,7 @@ type PruneProgress struct {
 // longer than one such DELETE takes. For the bounds it deletes only rows whose key and expiration are still what they were when they were read; rows
 // that are written after it began to count are not counted.
 //
-// One pruner works on a table in the whole fleet: it holds a row of the lock table, which it looks at all the time, renews in time, and which ends
+// One pruner works on a table in the whole fleet: it holds a row of the lock table, which it looks at every few batches, renews in time, and which ends
 // by itself two minutes after a pruner died. While another one holds it, Prune returns [ErrPruning] at once, having done nothing; and a
 // pruner which finds that it lost its row stops with that error. Without the index on expiration it reads the whole table once, in the
 // order of the keys, and [PruneResult] says so.
