@@ -62,7 +62,11 @@ last whole line. Of an export that fails in a pipe a shell knows only with set -
 
 // frugal is how much memory Go tries to keep to while rows are copied, of which each may be 16 MB: the collector would else let as much again pile
 // up as is in use.
-const frugal = 40 << 20
+const frugal = 20 << 20
+
+// largeValue is from how many bytes on a value's memory is given back before the next one is read. The collector would begin when the next one
+// stands beside it.
+const largeValue = 4 << 20
 
 func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions, file string) (err error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
@@ -189,6 +193,10 @@ func (o *output) write(ctx context.Context, s *store.Store, options store.Export
 			return writeError{fmt.Errorf("export: %w", err)}
 		}
 		rows, last = rows+1, row.Key
+		if len(row.Value) > largeValue {
+			row = store.Row{}
+			debug.FreeOSMemory()
+		}
 		report(rows)
 		if w.Buffered() >= wholeLines {
 			if err := flush(); err != nil {

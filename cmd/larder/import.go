@@ -172,6 +172,12 @@ func (im *importer) run(ctx context.Context, report func(rows int64)) error {
 			}
 		}
 		b.add(r.row, r.line)
+		if r.isLarge() { // at once, so that the next one is not read beside it
+			if err := keep(); err != nil {
+				return err
+			}
+			debug.FreeOSMemory()
+		}
 	}
 	return cmp.Or(keep(), ctx.Err())
 }
@@ -212,22 +218,35 @@ type lineRead struct {
 	err  error
 }
 
-// lines reads rows until one is an error, io.EOF at the end, or the context has ended; it does not wait for a line longer than that.
+func (r lineRead) isLarge() bool { return len(r.row.Value) > batchBytes }
+
+// lines reads rows until one is an error, io.EOF at the end, or the context has ended; it does not wait for a line longer than that. It reads one
+// ahead, but for large ones.
 func lines(ctx context.Context, in *dump.Reader) iter.Seq[lineRead] {
 	return func(yield func(lineRead) bool) {
 		read := make(chan lineRead)
+		done := make(chan struct{}) // with a large one
 		stop := make(chan struct{})
 		defer close(stop)
 		go func() {
 			for {
 				row, err := in.Next()
+				r := lineRead{row, in.Line(), err}
+				wait := r.isLarge()
 				select {
-				case read <- lineRead{row, in.Line(), err}:
+				case read <- r:
 				case <-stop:
 					return
 				}
 				if err != nil {
 					return
+				}
+				if wait {
+					select {
+					case <-done:
+					case <-stop:
+						return
+					}
 				}
 			}
 		}()
@@ -240,8 +259,12 @@ func lines(ctx context.Context, in *dump.Reader) iter.Seq[lineRead] {
 					r.err = ctx.Err()
 				}
 			}
-			if !yield(r) || r.err != nil {
+			wait, ended := r.isLarge(), r.err != nil
+			if !yield(r) || ended {
 				return
+			}
+			if wait {
+				done <- struct{}{}
 			}
 		}
 	}

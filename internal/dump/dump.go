@@ -101,32 +101,39 @@ type Reader struct {
 	// WantTTL refuses rows without a ttl. Else theirs is 0.
 	WantTTL bool
 
-	in   *bufio.Reader
-	line int
-	text []byte // of the line; its room is used again
-	most int
+	in     *bufio.Reader
+	source *source
+	line   int
+	most   int64 // bytes of a line
+	room   room
 }
 
 // NewReader returns a Reader of r.
 func NewReader(r io.Reader) *Reader {
-	return &Reader{in: bufio.NewReaderSize(r, 64<<10), most: maxLine}
+	from := &source{from: r}
+	return &Reader{in: bufio.NewReaderSize(from, 64<<10), source: from, most: maxLine}
 }
 
 // Line returns the number of the line that was read last, from 1.
 func (r *Reader) Line() int { return r.line }
 
 // Next returns the next row, or io.EOF after the last. A line that is no row is a [LineError]; any other error is one of reading. Empty
-// lines are passed over, and so is what editors add: a mark of the byte order at the beginning, and carriage returns at the ends.
+// lines are passed over, and so is what editors add: a mark of the byte order at the beginning, and carriage returns at the ends. Of a value
+// of megabytes there is one copy in memory.
 func (r *Reader) Next() (store.Row, error) {
 	for {
-		text, err := r.next()
-		if err != nil {
+		l, err := r.next()
+		switch {
+		case err == io.EOF:
 			return store.Row{}, err
-		}
-		if r.line < r.From || len(text) == 0 {
+		case err != nil && errors.Is(err, r.source.err):
+			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
+		case err != nil:
+			return store.Row{}, &LineError{r.line, explain(err)}
+		case len(bytes.TrimSpace(l.text)) == 0:
 			continue
 		}
-		row, err := r.parse(text)
+		row, err := r.parse(l)
 		if err != nil {
 			return store.Row{}, &LineError{r.line, err}
 		}
@@ -134,42 +141,92 @@ func (r *Reader) Next() (store.Row, error) {
 	}
 }
 
-// next returns the next line without the white space around it, or nothing of one that is before From. It is valid until the next call.
-func (r *Reader) next() ([]byte, error) {
-	r.text = r.text[:0]
+// next returns the next line, or nothing of one that is before From. It is valid until the next call.
+func (r *Reader) next() (l longLine, err error) {
+	r.source.left = r.most
 	r.line++
-	for length := 0; ; {
-		part, err := r.in.ReadSlice('\n')
-		if r.line == 1 && length == 0 {
-			part = bytes.TrimPrefix(part, []byte("\uFEFF"))
-		}
-		length += len(part)
-		if r.line >= r.From {
-			r.text = append(r.text, part...)
-		}
-		switch {
-		case err == nil, errors.Is(err, io.EOF) && length > 0:
-			return bytes.TrimSpace(r.text), nil
-		case errors.Is(err, io.EOF):
+	if start, _ := r.in.Peek(len(byteOrderMark)); r.line == 1 && string(start) == byteOrderMark {
+		_, _ = r.in.Discard(len(start)) // they are in the buffer
+	}
+	if _, err := r.in.Peek(1); err != nil {
+		if err == io.EOF {
 			r.line--
-			return nil, io.EOF
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, fmt.Errorf("line %d: %w", r.line, err)
-		case r.line < r.From:
-		case !startsObject(r.text): // a file of something else may have no lines at all
-			return nil, &LineError{r.line, errNoObject}
-		case length > r.most:
-			return nil, &LineError{r.line, fmt.Errorf("longer than %d bytes, which no row is", r.most)}
+		}
+		return l, err
+	}
+	switch {
+	case r.line < r.From:
+		err = r.skip()
+	case r.isShort():
+		l.text, err = r.in.ReadSlice('\n')
+	case !r.startsObject(): // a file of something else may have no lines at all
+		return l, errNoObject
+	default:
+		l, err = readLong(r.in, &r.room)
+	}
+	if err == io.EOF { // the last line has no end
+		err = nil
+	}
+	return l, err
+}
+
+const byteOrderMark = "\uFEFF"
+
+// skip reads to the end of the line.
+func (r *Reader) skip() error {
+	for {
+		r.source.left = r.most // of which nothing is kept
+		if _, err := r.in.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
+			return err
 		}
 	}
 }
 
-var errNoObject = errors.New("it is no JSON object")
+// isShort reports whether the next line fits into the buffer.
+func (r *Reader) isShort() bool {
+	for n := 0; n < r.in.Size(); {
+		text, err := r.in.Peek(max(n+1, r.in.Buffered()))
+		if err != nil || bytes.IndexByte(text[n:], '\n') >= 0 {
+			return true
+		}
+		n = len(text)
+	}
+	return false
+}
 
-func startsObject(text []byte) bool {
+// startsObject reports whether what is in the buffer begins as an object does, or is still white space.
+func (r *Reader) startsObject() bool {
+	text, _ := r.in.Peek(r.in.Buffered())
 	text = bytes.TrimLeft(text, " \t\r")
 	return len(text) == 0 || text[0] == '{'
 }
+
+// A source is what lines are read from. It keeps the error of reading, which is none of the line, and does not read without end for one line.
+type source struct {
+	from io.Reader
+	left int64 // bytes for this line; what is read ahead counts too
+	err  error // of reading
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := s.from.Read(p)
+	s.left -= int64(n)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+var (
+	errNoObject      = errors.New("it is no JSON object")
+	errTooLong       = errors.New("it is longer than 1 GiB, which no row is")
+	errNotUTF8       = errors.New("it is not UTF-8")
+	errNoBase64      = errors.New(`"value_base64" is no base64`)
+	errLoneSurrogate = errors.New(`\uD800 to \uDFFF stand alone for no character`)
+)
 
 // A line is one row as JSON.
 type line struct {
@@ -185,10 +242,13 @@ func (l *line) fields() map[string]any {
 }
 
 // parse refuses whatever it does not understand to the end: a misspelled field would else be a lost one.
-func (r *Reader) parse(text []byte) (store.Row, error) {
-	l, err := parseLine(text)
+func (r *Reader) parse(read longLine) (store.Row, error) {
+	l, err := parseLine(bytes.TrimRight(read.text, " \t\r\n"))
 	if err != nil {
-		return store.Row{}, err
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Offset > int64(read.cut) {
+			syntax.Offset += int64(read.cutBytes)
+		}
+		return store.Row{}, explain(err)
 	}
 	var (
 		row store.Row
@@ -199,6 +259,9 @@ func (r *Reader) parse(text []byte) (store.Row, error) {
 	}
 	if row.Value, err = either("value", l.value, l.valueBase64); err != nil {
 		return row, err
+	}
+	if read.value != nil {
+		row.Value = read.value
 	}
 	if l.expiration == nil {
 		return row, errors.New(`"expiration" is missing: the Unix seconds at which the row expires`)
@@ -217,17 +280,17 @@ func (r *Reader) parse(text []byte) (store.Row, error) {
 // parseLine is encoding/json's decoding of an object without what that lets pass: fields that come twice, or in other letters, and halves of
 // characters.
 func parseLine(text []byte) (l line, err error) {
-	if !utf8.Valid(text) {
-		return l, errors.New("it is not UTF-8")
-	}
-	if loneSurrogate(text) {
-		return l, errors.New(`\uD800 to \uDFFF stand alone for no character`)
+	switch {
+	case !utf8.Valid(text):
+		return l, errNotUTF8
+	case loneSurrogate(text):
+		return l, errLoneSurrogate
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	first, err := d.Token()
 	switch {
 	case err != nil:
-		return l, explain("", err)
+		return l, err
 	case first != json.Delim('{'):
 		return l, errNoObject
 	}
@@ -235,7 +298,7 @@ func parseLine(text []byte) (l line, err error) {
 	for d.More() {
 		token, err := d.Token()
 		if err != nil {
-			return l, explain("", err)
+			return l, err
 		}
 		name := token.(string) // all that the decoder takes for an object's
 		field, known := fields[name]
@@ -247,11 +310,14 @@ func parseLine(text []byte) (l line, err error) {
 		}
 		seen[name] = true
 		if err := d.Decode(field); err != nil {
-			return l, explain(name, err)
+			if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+				err = fmt.Errorf("%q: got %s", name, kind.Value)
+			}
+			return l, err
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return l, explain("", err)
+		return l, err
 	}
 	if len(bytes.TrimSpace(text[d.InputOffset():])) > 0 {
 		return l, errors.New("something follows the JSON object")
@@ -309,16 +375,12 @@ func either(name string, plain, encoded *string) ([]byte, error) {
 }
 
 // explain tells what is wrong without repeating the line, which may hold secrets.
-func explain(name string, err error) error {
-	var (
-		syntax *json.SyntaxError
-		kind   *json.UnmarshalTypeError
-	)
-	switch {
-	case errors.As(err, &syntax):
+func explain(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("it is no JSON, at byte %d", syntax.Offset)
-	case errors.As(err, &kind):
-		return fmt.Errorf("%q: got %s", name, kind.Value)
 	}
-	return errors.New("it ends in the middle of its JSON")
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it ends in the middle of its JSON")
+	}
+	return err
 }

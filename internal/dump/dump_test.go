@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -100,7 +101,7 @@ func TestReader_NamesTheLineAndWhatIsWrong(t *testing.T) {
 		`{"key":"k","value":"v","expiration":1.5}`:                     `"expiration": got number 1.5`,
 		`{"key":"k","value":"v","expiration":99999999999999999999}`:    `"expiration": got number`,
 		strings.Repeat("secret", 1<<20):                                `it is no JSON object`,
-		`{"key":"` + strings.Repeat("secret", 1<<20):                   `longer than 3145728 bytes`,
+		`{"key":"` + strings.Repeat("secret", 1<<20):                   `longer than 1 GiB`,
 	} {
 		r := NewReader(strings.NewReader("\n" + text + "\n" + `{"key":"k","value":"v","expiration":1}` + "\n"))
 		r.most = 3 << 20
@@ -182,18 +183,26 @@ func FuzzReader(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r := NewReader(bytes.NewReader(text))
+		short, long := NewReader(bytes.NewReader(text)), NewReader(bytes.NewReader(text))
+		long.in = bufio.NewReaderSize(long.source, 16) // for which most lines are long
 		for {
-			row, err := r.Next()
+			row, err := short.Next()
+			same, sameErr := long.Next()
+			if (err == nil) != (sameErr == nil) || errors.Is(err, io.EOF) != errors.Is(sameErr, io.EOF) || short.Line() != long.Line() {
+				t.Fatalf("line %d: %v; as a long line, line %d: %v", short.Line(), err, long.Line(), sameErr)
+			}
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {
 				var line *LineError
-				if !errors.As(err, &line) || line.Line != r.Line() || line.Line > 1+bytes.Count(text, []byte("\n")) {
-					t.Errorf("%v at line %d", err, r.Line())
+				if !errors.As(err, &line) || line.Line != short.Line() || line.Line > 1+bytes.Count(text, []byte("\n")) {
+					t.Errorf("%v at line %d", err, short.Line())
 				}
 				return
+			}
+			if row.Key != same.Key || !bytes.Equal(row.Value, same.Value) || row.Expiration != same.Expiration || row.TTL != same.TTL {
+				t.Errorf("%+v; as a long line %+v", row, same)
 			}
 			wantBack(t, row)
 		}
