@@ -152,6 +152,8 @@ if [ -n "${LARDER_TEST_MYSQL9_DSN:-}" ]; then
 	# Not the broker's scenarios: they are about processes and time, which no engine changes, and have their own servers to stop.
 	try "MySQL 9: all tests" env LARDER_TEST_MYSQL_DSN="$LARDER_TEST_MYSQL9_DSN" go test -race -timeout 20m -skip '^Test(Scenario|Simulation)' $packages
 fi
+try "200,000 rows from MySQL to SQLite to MySQL" env LARDER_TEST_TRANSFER_ROWS=200000 LARDER_TEST_MYSQL_DSN="${LARDER_TEST_MYSQL9_DSN:-}" \
+	go test -run '^TestTransfer_FromMySQLToSQLiteToMySQLIsExact$' ./cmd/larder
 if [ -n "${LARDER_TEST_LARAVEL10:-}${LARDER_TEST_LARAVEL13:-}" ]; then
 	try "Laravel with MariaDB" go test -race -skip '^TestOracle_' ./internal/laravel
 fi

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -40,7 +41,23 @@ func TestStore_Latin1Columns(t *testing.T) {
 	check("touch", yes(s.Touch(ctx, "é", time.Hour)))
 	check("add", no(s.Add(ctx, "é", "other", time.Minute)))
 	check("add of a look-alike", expect(second(s.Add(ctx, "É", "other", time.Minute)), store.ErrLookalikeKey))
+	large := strings.Repeat("üx", 3_000_000)
+	check("put a large value", s.Put(ctx, "groß", large, time.Hour))
+	row, err := s.Row(ctx, "groß")
+	check("row", err)
+	for r, err := range s.Export(ctx, store.ExportOptions{Pattern: "groß"}) {
+		check("export", err)
+		if string(r.Value) != string(row.Value) {
+			t.Errorf("exported %d bytes, want %d others", len(r.Value), len(row.Value))
+		}
+		_, err := s.Import(ctx, []store.Row{r}, store.ImportOptions{})
+		check("import", err)
+	}
 	var got string
+	if check("get", s.Get(ctx, "groß", &got)); got != large {
+		t.Errorf("imported %d bytes, want %d", len(got), len(large))
+	}
+	check("forget", yes(s.Forget(ctx, "groß")))
 	check("pull", s.Pull(ctx, "é", &got))
 	if got != "ü" {
 		t.Errorf("pulled %q", got)

@@ -16,6 +16,10 @@ import (
 type dialect interface {
 	// now is the SQL expression for the server's clock in Unix seconds.
 	now() string
+
+	// snapshot is how to begin a transaction whose statements all read the table as it was at one moment.
+	snapshot() *sql.TxOptions
+
 	statements(*strings.Replacer) statements
 
 	// What an answer says of the statement that was executed.
@@ -27,8 +31,10 @@ type dialect interface {
 	// incremented runs the fast increment, which serves canonical integers. An outcome other than applied changed nothing.
 	incremented(ctx context.Context, on executor, text string, rowKey string, by int64) (int64, outcome, error)
 
-	// toColumn returns the text that stores a serialized value, or a LimitError; fromColumn undoes it.
+	// toColumn returns the text that stores a serialized value, or a LimitError; fromColumn undoes it. checkColumn is toColumn for a value that
+	// is sent in parts.
 	toColumn(serialized []byte) (string, error)
+	checkColumn(serialized []byte) error
 	fromColumn(stored []byte) []byte
 	headFromColumn(head []byte) []byte // the same for the column's first characters
 
@@ -65,6 +71,8 @@ type statements struct {
 	get     string // row key
 	has     string // row key
 	many    string // IN list follows
+	about   string // row key; get with the value's size and checksum, NULL if it needs none, in place of it
+	piece   string // first byte, from 1, how many, row key; a part of the value
 	put     string // tuple list and putTail follow
 	putRow  string // one tuple of put
 	putTail string
@@ -106,10 +114,17 @@ type statements struct {
 	indexed         string // tells for the cache table and the lock table whether an index begins with expiration
 
 	// The lock table as a whole.
-	locks      string // list's columns, with the owner in place of the value's head; conditions, order and limit follow
-	lockKeys   string // conditions, order and limit follow
-	keyIn      string // a condition; IN list follows
-	importRow  string // one tuple of put with its own expiration
+	locks     string // list's columns, with the owner in place of the value's head; conditions, order and limit follow
+	lockKeys  string // conditions, order and limit follow
+	keyIn     string // a condition; IN list follows
+	importRow string // one tuple of put with its own expiration
+
+	// A value that is sent before the statement that stores it. "" where an engine need not, being in the same process.
+	firstPart   string // text, NULL to forget it
+	nextPart    string // text
+	partsSize   string // tells how many bytes have arrived
+	importParts string // importRow with this value in place of its own
+
 	clock      string // the time
 	countLocks string // conditions follow
 

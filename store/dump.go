@@ -2,12 +2,16 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 
@@ -28,13 +32,16 @@ type ExportOptions struct {
 	State       State  // Defaults to Live.
 	After       string // The key after which to begin, in the column's own order: the last one of an Export that was stopped.
 	AllPrefixes bool   // Every row of the table, by whole row keys. Defaults to false.
+
+	// MaxSize leaves out the rows whose values are larger, in bytes as stored, without reading them. Defaults to 0: none is.
+	MaxSize int64
 }
 
 // Export returns the rows that the options select, whole, in the order in which the key column sorts.
 //
-// It reads page after page by key, and of each as many values at a time as make up 4 MiB, or one that is larger alone. So it holds no statement
-// open while a row is looked at, and its memory does not grow with the table. Rows written meanwhile are seen as they were before or after,
-// or not at all, and no row is seen twice. The sequence ends with an error, if there is one, as its last element; an Export with the
+// It reads page after page by key, and of each as many values at a time as make up 4 MiB; one that is larger by itself and in parts, which are
+// those of one moment. So it holds no statement open while a row is looked at, and its memory grows with the largest value, of which there is one
+// copy, and not with the table. Rows written meanwhile are seen as they were before or after, or not at all, and no row is seen twice. The sequence ends with an error, if there is one, as its last element; an Export with the
 // last key as After goes on from there.
 func (s *Store) Export(ctx context.Context, o ExportOptions) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
@@ -67,16 +74,17 @@ func (s *Store) export(ctx context.Context, o ExportOptions, yield func(Row) boo
 		}
 		for {
 			page, err := s.exportPage(ctx, list, cursor, condition, args)
-			if err != nil {
+			if err != nil || len(page) == 0 {
 				return err
 			}
-			if err := s.exportValues(ctx, list, prefix, page, yield); err != nil {
-				return err
-			}
-			if len(page) < listPage {
-				return nil
-			}
+			more := len(page) == listPage
 			cursor = page[len(page)-1].key
+			page = slices.DeleteFunc(page, func(row listed) bool {
+				return !match(list.Pattern, row.key[len(prefix):]) || o.MaxSize > 0 && row.size > o.MaxSize
+			})
+			if err := s.exportValues(ctx, list.State, prefix, page, yield); err != nil || !more {
+				return err
+			}
 		}
 	})
 	return noRowsIfNotStorable(err)
@@ -98,25 +106,24 @@ func (s *Store) exportPage(ctx context.Context, o ListOptions, cursor, condition
 
 // exportValues reads the values of a page, as many at a time as maxBatch allows, and yields the rows in the page's order. A row that is gone, or no
 // longer in the wanted state, is left out.
-func (s *Store) exportValues(ctx context.Context, o ListOptions, prefix string, page []listed, yield func(Row) bool) error {
+func (s *Store) exportValues(ctx context.Context, state State, prefix string, page []listed, yield func(Row) bool) error {
 	for len(page) > 0 {
-		var (
-			wanted = make([]any, 0, len(page))
-			size   = int64(0)
-			n      = 0
-		)
-		for ; n < len(page) && (size == 0 || size+page[n].size <= maxBatch); n++ {
-			if match(o.Pattern, page[n].key[len(prefix):]) {
-				wanted, size = append(wanted, page[n].key), size+page[n].size
-			}
+		n := together(page)
+		wanted := make([]any, n)
+		for i, row := range page[:n] {
+			wanted[i] = row.key
 		}
-		rows, err := s.exportRows(ctx, wanted)
+		read := s.exportRows
+		if page[0].size > maxBatch {
+			read = s.exportLarge
+		}
+		rows, err := read(ctx, wanted)
 		if err != nil {
 			return err
 		}
 		for _, rowKey := range wanted {
 			r, found := rows[rowKey.(string)]
-			if !found || o.State == Live && r.TTL <= 0 || o.State == Expired && r.TTL > 0 {
+			if !found || state == Live && r.TTL <= 0 || state == Expired && r.TTL > 0 {
 				continue
 			}
 			delete(rows, r.Key) // the values that have been yielded are the caller's, to keep or to drop
@@ -128,6 +135,15 @@ func (s *Store) exportValues(ctx context.Context, o ListOptions, prefix string, 
 		page = page[n:]
 	}
 	return nil
+}
+
+// together is how many of the next rows are read at a time.
+func together(page []listed) int {
+	n := 0
+	for size := int64(0); n < len(page) && size+page[n].size <= maxBatch; n++ {
+		size += page[n].size
+	}
+	return max(n, 1)
 }
 
 // exportRows returns the rows of the row keys, by row key.
@@ -157,6 +173,74 @@ func (s *Store) exportRows(ctx context.Context, rowKeys []any) (map[string]Row, 
 		return found.Err()
 	})
 	return rows, err
+}
+
+// maxPiece is how much of a value that exceeds maxBatch is read, or sent, at a time: a driver has all that it receives or sends in memory two or
+// three times, which for a whole value of 16 MB is 50 MB.
+const maxPiece = 1 << 20
+
+// maxTorn is how often a value is read that changes while it is.
+const maxTorn = 3
+
+var errTorn = errors.New("its value changes while it is read")
+
+// exportLarge is exportRows for a single row whose value is large.
+func (s *Store) exportLarge(ctx context.Context, rowKeys []any) (map[string]Row, error) {
+	rowKey := rowKeys[0].(string)
+	rows := make(map[string]Row, 1)
+	for n := 1; ; n++ {
+		err := s.repeat(ctx, reading, func() error {
+			clear(rows)
+			tx, err := s.read.BeginTx(ctx, s.dialect.snapshot())
+			if err != nil {
+				return err
+			}
+			defer func() { _ = tx.Rollback() }() // it has only read
+			r, err := s.assemble(ctx, tx, rowKey)
+			if err == nil && r.Key == rowKey { // and not a look-alike
+				rows[rowKey] = r
+			}
+			return err
+		})
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return rows, nil
+		case errors.Is(err, errTorn) && n < maxTorn:
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("row %q: %w", rowKey, err)
+		}
+		return rows, nil
+	}
+}
+
+// assemble reads a row's value in parts. It returns errTorn if they do not belong together, as it is possible with a storage engine that has no
+// transactions: MyISAM, Aria.
+func (s *Store) assemble(ctx context.Context, tx *sql.Tx, rowKey string) (Row, error) {
+	var (
+		r         Row
+		size, now int64
+		sum       sql.NullInt64
+	)
+	err := tx.QueryRowContext(ctx, s.text(s.sql.about), rowKey).Scan(&r.Key, &size, &sum, &r.Expiration, &now)
+	if err != nil {
+		return Row{}, err
+	}
+	value := make([]byte, 0, size)
+	for piece := []byte(nil); int64(len(value)) < size; value = append(value, piece...) {
+		err := tx.QueryRowContext(ctx, s.text(s.sql.piece), len(value)+1, maxPiece, rowKey).Scan(&piece)
+		if err == nil && len(piece) == 0 {
+			err = errTorn
+		}
+		if err != nil {
+			return Row{}, err
+		}
+	}
+	if int64(len(value)) != size || sum.Valid && sum.Int64 != int64(crc32.ChecksumIEEE(value)) {
+		return Row{}, errTorn
+	}
+	r.Value, r.TTL = s.dialect.fromColumn(value), remaining(r.Expiration, now)
+	return r, nil
 }
 
 // ImportOptions say what an Import makes of the rows' times.
@@ -197,7 +281,8 @@ func (e *RowError) Error() string { return e.Err.Error() }
 func (e *RowError) Unwrap() error { return e.Err }
 
 // Import stores the rows as they are, whatever was there, or none of them: it checks all of them before it writes the first, and writes
-// what does not fit one statement (1,000 rows, 4 MiB) in one transaction. To import them again changes nothing.
+// what does not fit one statement (1,000 rows, 4 MiB) in one transaction. A larger value is sent in parts on MySQL, which the server puts together
+// before it writes it. To import them again changes nothing.
 //
 // Values are stored byte for byte and not looked at; where Laravel stores base64, on SQLite, so does Import. A row that the table cannot hold
 // exactly is a [RowError] with a LimitError; one that only the server refuses is a LimitError alone. A row that is meant to live forever ends with an INT column,
@@ -216,8 +301,11 @@ func (s *Store) Import(ctx context.Context, rows []Row, o ImportOptions) (result
 // An imported row is one as the statement takes it.
 type imported struct {
 	rowKey, column string
+	parts          []byte // instead of column: a large value, to be sent in parts
 	expiration     int64
 }
+
+func (r imported) size() int { return len(r.column) + len(r.parts) }
 
 func (s *Store) importRows(ctx context.Context, rows []Row, o ImportOptions) (ImportResult, error) {
 	var result ImportResult
@@ -260,7 +348,11 @@ func (s *Store) readyRows(rows []Row, o ImportOptions, now int64, result *Import
 	for i, r := range rows {
 		row := imported{rowKey: prefix + r.Key, expiration: r.Expiration}
 		err := checkRowKey(row.rowKey)
-		if err == nil {
+		switch {
+		case err != nil:
+		case s.sql.nextPart != "" && len(r.Value) > maxBatch:
+			row.parts, err = r.Value, s.dialect.checkColumn(r.Value)
+		default:
 			row.column, err = s.dialect.toColumn(r.Value)
 		}
 		if err != nil {
@@ -285,26 +377,22 @@ func (s *Store) readyRows(rows []Row, o ImportOptions, now int64, result *Import
 
 // writeRows writes the rows in one statement, or in one transaction.
 func (s *Store) writeRows(ctx context.Context, rows []imported) error {
-	var (
-		batches [][]any
-		batch   []any
-		size    int
-	)
-	for _, r := range rows {
-		if len(batch) == maxList*rowArgs || len(batch) > 0 && size+len(r.column) > maxBatch {
-			batches, batch, size = append(batches, batch), nil, 0
+	var batches [][]imported
+	for rest := rows; len(rest) > 0; {
+		n, size := 1, rest[0].size()
+		for n < min(len(rest), maxList) && size+rest[n].size() <= maxBatch {
+			n, size = n+1, size+rest[n].size()
 		}
-		batch, size = append(batch, r.rowKey, r.column, r.expiration), size+len(r.column)
+		batches, rest = append(batches, rest[:n]), rest[n:]
 	}
-	if batches == nil {
-		_, err := s.exec(ctx, idempotent, s.importStatement(batch), batch...)
+	if len(batches) == 1 && batches[0][0].parts == nil {
+		_, err := s.exec(ctx, idempotent, s.importStatement(batches[0]), importArgs(batches[0])...)
 		return err
 	}
-	batches = append(batches, batch)
 	return s.repeat(ctx, idempotent, func() error {
 		return s.inTransaction(ctx, func(tx *sqlx.Tx) error {
 			for _, batch := range batches {
-				if _, err := tx.ExecContext(ctx, s.importStatement(batch), batch...); err != nil {
+				if err := s.writeBatch(ctx, tx, batch); err != nil {
 					return err
 				}
 			}
@@ -313,8 +401,57 @@ func (s *Store) writeRows(ctx context.Context, rows []imported) error {
 	})
 }
 
-func (s *Store) importStatement(batch []any) string {
-	return s.sql.put + s.sql.importRow + strings.Repeat(","+s.sql.importRow, len(batch)/rowArgs-1) + s.sql.putTail
+// writeBatch writes rows that fit into one statement, or one whose value is sent before it.
+func (s *Store) writeBatch(ctx context.Context, tx *sqlx.Tx, batch []imported) error {
+	row := batch[0]
+	if row.parts == nil {
+		_, err := tx.ExecContext(ctx, s.importStatement(batch), importArgs(batch)...)
+		return err
+	}
+	if err := s.sendParts(ctx, tx, row.parts); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, s.sql.put+s.sql.importParts+s.sql.putTail, row.rowKey, row.expiration)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, s.sql.firstPart, nil) // the server's memory too is given back
+	return err
+}
+
+// sendParts puts a value together where the connection's next statement finds it.
+func (s *Store) sendParts(ctx context.Context, tx *sqlx.Tx, value []byte) error {
+	statement := s.sql.firstPart
+	for rest := value; len(rest) > 0; statement = s.sql.nextPart {
+		n := min(len(rest), maxPiece)
+		for n < len(rest) && !utf8.RuneStart(rest[n]) { // the server takes each part for text
+			n--
+		}
+		if _, err := tx.ExecContext(ctx, statement, string(rest[:n])); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	var arrived sql.NullInt64
+	if err := tx.QueryRowContext(ctx, s.sql.partsSize).Scan(&arrived); err != nil {
+		return err
+	}
+	if arrived.Int64 != int64(len(value)) {
+		return packetError(fmt.Errorf("of %d bytes the server has %d", len(value), arrived.Int64))
+	}
+	return nil
+}
+
+func (s *Store) importStatement(batch []imported) string {
+	return s.sql.put + s.sql.importRow + strings.Repeat(","+s.sql.importRow, len(batch)-1) + s.sql.putTail
+}
+
+func importArgs(batch []imported) []any {
+	args := make([]any, 0, len(batch)*rowArgs)
+	for _, r := range batch {
+		args = append(args, r.rowKey, r.column, r.expiration)
+	}
+	return args
 }
 
 // endForever makes rows that live forever end where an INT column does, and reports whether that changed any.

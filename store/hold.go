@@ -16,6 +16,9 @@ const (
 	// than n-1 of them.
 	minHold = 2 * time.Second
 
+	// minAttempt is how long an attempt to refresh may take at least, if there is so much time.
+	minAttempt = 500 * time.Millisecond
+
 	// maxRelease is how long releasing may take when the caller's context has ended, or could end.
 	maxRelease = 5 * time.Second
 )
@@ -102,6 +105,7 @@ func (l *Lock) renew(ctx context.Context, sent time.Time) error {
 	var (
 		sure   = time.Duration(wholeSeconds(l.ttl)-1) * time.Second
 		every  = min(l.ttl/3, sure)
+		most   = max((sure-every)/2, minAttempt) // so that one on a connection that has fallen silent leaves time for another one
 		next   = every
 		failed = errors.New("it was not refreshed in time")
 	)
@@ -115,7 +119,7 @@ func (l *Lock) renew(ctx context.Context, sent time.Time) error {
 		if now.Sub(sent) >= sure { // the process may have been asleep
 			return l.lost(failed)
 		}
-		attempt, cancel := context.WithDeadline(ctx, sent.Add(sure))
+		attempt, cancel := context.WithTimeout(ctx, min(most, sure-now.Sub(sent)))
 		ours, err := l.Refresh(attempt)
 		cancel()
 		switch {

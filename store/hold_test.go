@@ -8,6 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -137,5 +140,24 @@ func TestFunnel_SleepsForAnyTime(t *testing.T) {
 	})
 	if !errors.Is(err, store.ErrLimiterTimeout) {
 		t.Errorf("got %v, want %v", err, store.ErrLimiterTimeout)
+	}
+}
+
+// A connection that falls silent, as a firewall has it that forgot about it, is given up in time for another one to refresh the lock.
+func TestHold_OutlastsAConnectionThatFallsSilent(t *testing.T) {
+	t.Parallel()
+	wire := newWire()
+	cfg := migrated(t, testdb.MySQL(t)).Config()
+	cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc, cfg.Logger = true, 64<<20, wire.dial, &mysql.NopLogger{}
+	s := newStore(t, cfg)
+	before, release, _ := hold(t, s, 6*time.Second)
+	wire.fallSilent()
+	select {
+	case <-before.Done():
+		t.Error(context.Cause(before))
+	case <-time.After(5500 * time.Millisecond): // 5 s after the last refresh it would be lost
+	}
+	if err := release(); err != nil {
+		t.Error(err)
 	}
 }

@@ -59,7 +59,7 @@ type PruneProgress struct {
 // longer than one such DELETE takes. For the bounds it deletes only rows whose key and expiration are still what they were when they were read; rows
 // that are written after it began to count are not counted.
 //
-// One pruner works on a table in the whole fleet: it holds a row of the lock table, which it looks at before each batch, renews in time, and which ends
+// One pruner works on a table in the whole fleet: it holds a row of the lock table, which it looks at every few batches, renews in time, and which ends
 // by itself two minutes after a pruner died. While another one holds it, Prune returns [ErrPruning] at once, having done nothing; and a
 // pruner which finds that it lost its row stops with that error. Without the index on expiration it reads the whole table once, in the
 // order of the keys, and [PruneResult] says so.
@@ -97,6 +97,10 @@ const (
 	// pruneLockRenew is what must be left of it for another batch.
 	pruneLockRenew = 3 * pruneLockTTL / 4
 
+	// pruneLook is how long a pruner trusts that it has the lock: a few batches. To look before each of them took a tenth of the time of a prune. Two
+	// pruners that are at work for so long do no harm, they are only slower.
+	pruneLook = 20 * time.Millisecond
+
 	// prunePage is how many keys are read at a time to delete them in their order: rows that stand together in the table go together, and the
 	// server reads and logs a page of it once for many of them instead of once for each. 20,000 keys are some MB here.
 	prunePage = 100 * maxDelete
@@ -118,6 +122,7 @@ type pruner struct {
 	store   *Store
 	options PruneOptions
 	lock    *Lock
+	looked  time.Time // when it was seen that the lock is held
 	done    PruneResult
 	total   int64
 }
@@ -245,6 +250,7 @@ func (p *pruner) keep(ctx context.Context) error {
 	if p.options.DryRun {
 		return ctx.Err()
 	}
+	p.looked = time.Now()
 	owner, left, err := p.lock.current(ctx)
 	held := owner == p.lock.owner
 	if err == nil && held && left < pruneLockRenew {
@@ -254,6 +260,14 @@ func (p *pruner) keep(ctx context.Context) error {
 		err = fmt.Errorf("the prune lock was lost: %w", ErrPruning)
 	}
 	return err
+}
+
+// keepOn is keep unless that was a moment ago.
+func (p *pruner) keepOn(ctx context.Context) error {
+	if time.Since(p.looked) < pruneLook {
+		return ctx.Err()
+	}
+	return p.keep(ctx)
 }
 
 // An expiredTable is one of the two tables, and where its deleted rows are counted.
@@ -293,7 +307,7 @@ func (p *pruner) byExpiration(ctx context.Context, t expiredTable) error {
 // deleteBatches deletes rows that were found expired, as many in one statement as it may name.
 func (p *pruner) deleteBatches(ctx context.Context, t expiredTable, expired []listed) (deleted int64, err error) {
 	for batch := range slices.Chunk(expired, maxDelete) {
-		if err := p.keep(ctx); err != nil {
+		if err := p.keepOn(ctx); err != nil {
 			return deleted, err
 		}
 		n, err := p.deleteExpired(ctx, t, batch)
@@ -363,6 +377,7 @@ func (p *pruner) report() {
 		total = max(total, p.done.Deleted()) // rows expire meanwhile
 	}
 	p.options.Progress(PruneProgress{PruneResult: p.done, Total: total})
+	p.looked = time.Time{} // it may have taken any time, also by a clock that the store was given
 }
 
 // An excess is what there is beyond the bounds.

@@ -16,7 +16,7 @@ import (
 	"github.com/larder-cache/larder/store/record"
 )
 
-// sqliteDialect speaks to SQLite 3.38 and later through modernc.org/sqlite. Text compares byte for byte there, so there are no
+// sqliteDialect speaks to SQLite 3.43 and later through modernc.org/sqlite. Text compares byte for byte there, so there are no
 // look-alikes, and a conditional upsert's row count alone tells what happened. Values are compared as bytes, because other programs may have
 // stored them as BLOBs.
 type sqliteDialect struct{}
@@ -64,11 +64,16 @@ func (sqliteDialect) server(ctx context.Context, conn *sqlx.Conn) (Server, error
 
 func (sqliteDialect) now() string { return sqliteNow }
 
+// snapshot is one that reads: every other transaction of the pools takes the write lock when it begins.
+func (sqliteDialect) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
+
 func (sqliteDialect) statements(r *strings.Replacer) statements {
 	return statements{
 		get:     r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key"=?`),
 		has:     r.Replace(`SELECT "key",expiration,{now} FROM "{cache}" WHERE "key"=?`),
 		many:    r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key" IN `),
+		about:   r.Replace(`SELECT "key",octet_length(value),NULL,expiration,{now} FROM "{cache}" WHERE "key"=?`),
+		piece:   r.Replace(`SELECT substr(CAST(value AS BLOB),?,?) FROM "{cache}" WHERE "key"=?`),
 		put:     r.Replace(`INSERT INTO "{cache}" ("key",value,expiration) VALUES `),
 		putRow:  r.Replace(`(?,?,{now}+?)`),
 		putTail: sqlitePutTail,
@@ -87,19 +92,20 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		forceRelease: r.Replace(`DELETE FROM "{locks}" WHERE "key"=? AND "key"=?`),
 		currentOwner: r.Replace(`SELECT "key",owner,expiration,{now} FROM "{locks}" WHERE "key"=? AND expiration>{now}`),
 		putIfLocked:  r.Replace(sqlitePutIfLocked),
-		list: r.Replace(`SELECT "key",length(CAST(value AS BLOB)),substr(value,1,300),expiration,{now}` +
+		// octet_length stands in the row's header; length(CAST(value AS BLOB)) would load the value, of megabytes perhaps.
+		list: r.Replace(`SELECT "key",octet_length(value),substr(value,1,300),expiration,{now}` +
 			` FROM "{cache}"`),
 		isLive:     r.Replace(`expiration>{now}`),
 		isExpired:  r.Replace(`expiration<={now}`),
 		afterKey:   `"key">?`,
 		byKey:      `"key"`,
 		byExpiry:   `expiration,"key"`,
-		bySize:     `length(CAST(value AS BLOB)) DESC,"key"`,
+		bySize:     `octet_length(value) DESC,"key"`,
 		keys:       r.Replace(`SELECT "key" FROM "{cache}"`),
 		deleteKeys: r.Replace(`DELETE FROM "{cache}" WHERE "key" IN `),
 
 		expirations:     r.Replace(`SELECT "key",0,'',expiration,{now} FROM "{cache}"`),
-		sizes:           r.Replace(`SELECT "key",length(CAST(value AS BLOB)),'',expiration,{now} FROM "{cache}"`),
+		sizes:           r.Replace(`SELECT "key",octet_length(value),'',expiration,{now} FROM "{cache}"`),
 		lockExpirations: r.Replace(`SELECT "key",0,'',expiration,{now} FROM "{locks}"`),
 		deleteLocks:     r.Replace(`DELETE FROM "{locks}" WHERE "key" IN `),
 		fromExpiration:  `expiration>=?`,
@@ -152,16 +158,19 @@ func (sqliteDialect) toColumn(serialized []byte) (string, error) {
 	return string(serialized), nil
 }
 
+func (sqliteDialect) checkColumn([]byte) error { return nil }
+
 // fromColumn follows Laravel's reader: text with neither ":" nor ";", which every serialized value has, is base64.
 func (sqliteDialect) fromColumn(stored []byte) []byte {
 	if bytes.ContainsAny(stored, ":;") {
 		return stored
 	}
-	raw, err := base64.StdEncoding.DecodeString(string(stored))
+	raw := make([]byte, base64.StdEncoding.DecodedLen(len(stored)))
+	n, err := base64.StdEncoding.Decode(raw, stored)
 	if err != nil {
 		return stored // neither: corrupt, and shown as it is
 	}
-	return raw
+	return raw[:n]
 }
 
 // headFromColumn decodes what a beginning of base64 holds of whole bytes.
@@ -178,7 +187,9 @@ func (sqliteDialect) withPrefix(prefix string) (string, []any) {
 		return "", nil
 	}
 	last := len(prefix) - 1
-	return `"key">=? AND "key"<?`, []any{prefix, prefix[:last] + string([]byte{prefix[last] + 1})}
+	// Of two lower ends of one column SQLite goes in by the first, and passes by everything up to the other. likely makes that the cursor,
+	// where there is one: a list of a million rows took three minutes without it, because each page began at the prefix's first row.
+	return `likely("key">=?) AND "key"<?`, []any{prefix, prefix[:last] + string([]byte{prefix[last] + 1})}
 }
 
 func (d sqliteDialect) withPrefixAnywhere(prefix string) (string, []any) { return d.withPrefix(prefix) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"sync/atomic"
 )
 
@@ -15,6 +16,7 @@ type wire struct {
 	statements atomic.Int32 // packets of text statements that were sent
 	lose       atomic.Bool
 	oneIn      atomic.Int32 // 0: none
+	silent     atomic.Bool
 }
 
 func newWire() *wire { return &wire{} }
@@ -27,6 +29,9 @@ func (w *wire) loseNextAnswer() { w.lose.Store(true) }
 // loseOneAnswerIn breaks the connection after a statement was sent and executed, once in n times.
 func (w *wire) loseOneAnswerIn(n int32) { w.oneIn.Store(n) }
 
+// fallSilent lets no more answers through on the connections that have been made, as a firewall does that has forgotten them. New ones work.
+func (w *wire) fallSilent() { w.silent.Store(true) }
+
 func (w *wire) loses() bool {
 	n := w.oneIn.Load()
 	return w.lose.CompareAndSwap(true, false) || n > 0 && rand.Int32N(n) == 0
@@ -37,13 +42,21 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	return &wireConn{Conn: conn, wire: w}, nil
+	return &wireConn{Conn: conn, wire: w, closed: make(chan struct{}), late: w.silent.Load()}, nil
 }
 
 type wireConn struct {
 	net.Conn
 	wire    *wire
 	sending atomic.Bool
+	closed  chan struct{}
+	closing sync.Once
+	late    bool // made after the others have fallen silent
+}
+
+func (c *wireConn) Close() error {
+	c.closing.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }
 
 // comQuery is the command byte of a text statement, behind the packet's header of four bytes.
@@ -59,6 +72,10 @@ func (c *wireConn) Write(b []byte) (int, error) {
 
 func (c *wireConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	if c.wire.silent.Load() && !c.late {
+		<-c.closed
+		return 0, net.ErrClosed
+	}
 	if c.sending.CompareAndSwap(true, false) {
 		c.wire.turns.Add(1)
 		if c.wire.loses() {

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +36,9 @@ database or another:
 The value is PHP's serialization, byte for byte; where it is not UTF-8 there is "value_base64" instead. Keys are
 without the prefix, so that they can be imported under another one. The lines hold whole tokens and secrets.
 
-Interrupted, it ends with a whole line and says with which --after it goes on; --to then appends to its file.`,
+Interrupted, it ends with a whole line and says with which --after it goes on; --to then appends to its file. If the output
+cannot be written, as when a disk is full or the reader of a pipe has ended, the exit status is 3; the file of --to is then cut at its
+last whole line. Of an export that fails in a pipe a shell knows only with set -o pipefail.`,
 		Example: "  larder export > rows.jsonl\n  larder migrate --database sqlite:copy.db\n  larder export 'user:*' | larder import --database sqlite:copy.db\n" +
 			"  larder export --to rows.jsonl --after user:7",
 		Args: cobra.MaximumNArgs(1),
@@ -56,26 +62,29 @@ Interrupted, it ends with a whole line and says with which --after it goes on; -
 
 // frugal is how much memory Go tries to keep to while rows are copied, of which each may be 16 MB: the collector would else let as much again pile
 // up as is in use.
-const frugal = 40 << 20
+const frugal = 20 << 20
+
+// largeValue is from how many bytes on a value's memory is given back before the next one is read. The collector would begin when the next one
+// stands beside it.
+const largeValue = 4 << 20
 
 func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions, file string) (err error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
-	var (
-		to   = a.stdout
-		what = term.Of(a.stdout, a.lookupEnv)
-	)
+	out := &output{to: a.stdout, what: term.Of(a.stdout, a.lookupEnv)}
 	if file != "-" {
-		f, err := createDump(file, o.After != "")
-		if err != nil {
+		if out, err = createDump(file, o.After != ""); err != nil {
 			return err
 		}
 		defer func() {
-			if closing := f.Close(); err == nil {
+			if closing := out.file.Close(); err == nil {
 				err = closing
 			}
 		}()
-		to, what = f, term.Plain
 	}
+	// So that a reader who ends before the last row makes an error, as a full disk does, and not an end without a word.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
+
 	total := int64(-1)
 	if o.Pattern == "" && o.After == "" {
 		if total, err = s.CountRows(ctx, o.State, o.AllPrefixes); err != nil {
@@ -83,54 +92,143 @@ func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions,
 		}
 	}
 	progress := &term.Progress{}
-	if !what.Terminal { // else the lines are seen
+	if !out.what.Terminal { // else the lines are seen
 		progress = a.progress("exporting", total)
 	}
-	rows, last, err := writeRows(ctx, s, o, to, progress, total)
+	err = out.write(ctx, s, o, func(rows int64) { progress.Set(rows, max(total, min(rows, total))) })
 	progress.Done()
 	switch {
-	case err != nil && rows > 0:
-		return interrupted(ctx, err, "%s written; go on with --after %q", countText(rows, "row"), last)
+	case errors.As(err, new(writeError)):
+		return fmt.Errorf("%w (%s)", err, out.mend())
+	case err != nil && out.rows > 0:
+		return interrupted(ctx, err, "%s written; go on with --after %q", countText(out.rows, "row"), out.last)
 	case err != nil:
 		return err
 	}
-	a.remarkf("exported %s", countText(rows, "row"))
+	a.remarkf("exported %s", countText(out.rows, "row"))
 	return nil
 }
 
+// An output is where rows are exported to, and how far that is: rows and last tell what was surely written, in whole lines.
+type output struct {
+	to   io.Writer
+	what term.Output
+	file *os.File // that --to names, nil for standard output
+
+	rows int64
+	last string // key
+	size int64  // of the file
+}
+
+// A writeError is trouble with the output. That with the database is none.
+type writeError struct{ error }
+
+func (e writeError) Unwrap() error { return e.error }
+
 // createDump creates a file, which holds secrets, or opens it to go on with.
-func createDump(name string, appending bool) (*os.File, error) {
+func createDump(name string, appending bool) (*output, error) {
 	mode := os.O_CREATE | os.O_EXCL
 	if appending {
 		mode = os.O_APPEND | os.O_CREATE
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|mode, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|mode, 0o600)
 	if os.IsExist(err) {
 		return nil, usagef("--to %s: the file exists: remove it, or go on with it by --after KEY", name)
 	}
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	size, err := wholeSize(f)
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, err
+	}
+	return &output{to: f, what: term.Plain, file: f, size: size}, nil
 }
 
-// writeRows writes the rows, and returns how many and the last one's key.
-func writeRows(ctx context.Context, s *store.Store, o store.ExportOptions, to io.Writer, progress *term.Progress, total int64) (rows int64, last string, err error) {
-	w := dump.NewWriter(to)
-	defer func() {
-		if flushing := w.Flush(); flushing != nil && err == nil {
-			err = fmt.Errorf("export: %w", flushing)
+// wholeSize returns the size of a file that ends with a whole line. That of an export which was killed may not, and then a row would follow
+// in the middle of a line.
+func wholeSize(f *os.File) (int64, error) {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return 0, err
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, info.Size()-1); err != nil {
+		return 0, err
+	}
+	if last[0] != '\n' {
+		return 0, usagef("--to %s: the file ends in the middle of a line: remove that line, and go on after the key of the one before it", f.Name())
+	}
+	return info.Size(), nil
+}
+
+// wholeLines is how many bytes are kept in memory before they are written as whole lines: less than the writer has room for.
+const wholeLines = 32 << 10
+
+// write writes the rows that the options select. It ends with a whole line, unless the error is of writing.
+func (o *output) write(ctx context.Context, s *store.Store, options store.ExportOptions, report func(rows int64)) error {
+	var (
+		count = &counter{to: o.to}
+		begin = o.size
+		w     = dump.NewWriter(count)
+		rows  int64
+		last  string
+	)
+	flush := func() error {
+		if err := w.Flush(); err != nil {
+			return writeError{fmt.Errorf("export: %w", err)}
 		}
-	}()
-	for row, err := range s.Export(ctx, o) {
+		o.rows, o.last, o.size = rows, last, begin+count.bytes
+		return nil
+	}
+	for row, err := range s.Export(ctx, options) {
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
-			return rows, last, err
+			return cmp.Or(flush(), err)
 		}
 		if err := w.Write(row); err != nil {
-			return rows, last, fmt.Errorf("export: %w", err)
+			return writeError{fmt.Errorf("export: %w", err)}
 		}
 		rows, last = rows+1, row.Key
-		progress.Set(rows, max(total, min(rows, total)))
-		if ctx.Err() != nil {
-			return rows, last, ctx.Err()
+		if len(row.Value) > largeValue {
+			row = store.Row{}
+			debug.FreeOSMemory()
+		}
+		report(rows)
+		if w.Buffered() >= wholeLines {
+			if err := flush(); err != nil {
+				return err
+			}
 		}
 	}
-	return rows, last, nil
+	return flush()
+}
+
+// mend cuts a file at its last whole line, and says how the export goes on. Of a pipe nobody but its reader knows how much it took.
+func (o *output) mend() string {
+	if o.file == nil {
+		return "the output is cut off, maybe within a line: remove it, or if larder import reads it, go on with the --after that it names"
+	}
+	if err := o.file.Truncate(o.size); err != nil {
+		return fmt.Sprintf("%s is cut off, maybe within a line: remove it", o.file.Name())
+	}
+	if o.rows == 0 {
+		return fmt.Sprintf("nothing was written to %s", o.file.Name())
+	}
+	return fmt.Sprintf("%s written; go on with --to %s --after %q", countText(o.rows, "row"), o.file.Name(), o.last)
+}
+
+// A counter counts the bytes that a writer has taken.
+type counter struct {
+	to    io.Writer
+	bytes int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.to.Write(b)
+	c.bytes += int64(n)
+	return n, err
 }

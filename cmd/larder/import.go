@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,10 @@ import (
 )
 
 func newImportCmd(a *app) *cobra.Command {
-	var o store.ImportOptions
+	var (
+		o        store.ImportOptions
+		fromLine int
+	)
 	cmd := &cobra.Command{
 		Use:        "import [FILE]",
 		SuggestFor: []string{"restore", "load"},
@@ -26,8 +30,9 @@ func newImportCmd(a *app) *cobra.Command {
 Each row expires when it did in the database that it came from; those that have expired since are left out. With
 --extend each lives from now on for the time that it had left when it was exported.
 
-Rows are stored in batches, each whole or not at all, and to import a file again changes nothing; so after an error, which
-names the line, or an interruption, the file can be mended and imported again.
+A line that cannot be read, or a row that this table cannot hold as it is, ends the import with exit status 2: what stands before
+it is stored, and nothing of what follows. That error and an interruption name the line with which --from-line goes on, and the key
+with which larder export --after does; or import all of it again: to store a row twice is to store it once.
 
 With -o json: {"stored","expired","lookalikes"}; lookalikes are rows that gave way to a key which the key column's
 collation takes for theirs (Flag and flag, on most of Laravel's MySQL tables).`,
@@ -43,11 +48,19 @@ collation takes for theirs (Flag and flag, on most of Laravel's MySQL tables).`,
 				defer func() { _ = f.Close() }() // it was only read
 				from = f
 			}
-			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error { return a.importRows(ctx, s, o, from) })
+			if fromLine < 1 {
+				return usagef("--from-line %d: want 1 or more", fromLine)
+			}
+			in := dump.NewReader(from)
+			in.From, in.WantTTL = fromLine, o.Extend
+			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
+				return a.importRows(ctx, &importer{store: s, options: o, in: in})
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&o.Extend, "extend", false, "let each row live from now for the ttl that it was exported with")
 	cmd.Flags().BoolVar(&o.Expired, "expired", false, "store rows that have expired too")
+	cmd.Flags().IntVar(&fromLine, "from-line", 1, "begin with this line, to go on with an import that has ended before it")
 	cmd.Flags().BoolVar(&o.AllPrefixes, "all-prefixes", false, "take the keys for whole row keys, as export --all-prefixes writes them")
 	return cmd
 }
@@ -59,30 +72,35 @@ type importView struct {
 	Lookalikes int64 `json:"lookalikes"`
 }
 
-func (a *app) importRows(ctx context.Context, s *store.Store, o store.ImportOptions, from io.Reader) error {
+func (a *app) importRows(ctx context.Context, im *importer) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	progress := a.progress("importing", -1)
-	done, upTo, err := storeRows(ctx, s, o, from, func(rows int64) { progress.Set(rows, -1) })
+	err := im.run(ctx, func(rows int64) { progress.Set(rows, -1) })
 	progress.Done()
-	if err != nil {
-		text := fmt.Sprintf("lines 1 to %d are done: %s", upTo, importedText(done))
-		if upTo == 0 {
-			text = "nothing is stored"
-		}
-		var limit *store.LimitError
-		if ctx.Err() == nil && (errors.As(err, &limit) || errors.As(err, new(lineError))) {
-			return usagef("%w; %s", err, text)
-		}
-		return interrupted(ctx, err, "%s", text)
+	var line *dump.LineError
+	switch {
+	case errors.As(err, &line) && ctx.Err() == nil:
+		return usagef("%w; %s", err, im.resume(line.Line))
+	case err != nil:
+		return interrupted(ctx, err, "%s", im.resume(im.upTo+1))
 	}
-	if done.Lookalikes > 0 {
+	if im.done.Lookalikes > 0 {
 		a.remarkf("%s gave way to a key that this table's collation takes for theirs: it has one row for Flag and flag",
-			countText(done.Lookalikes, "row"))
+			countText(im.done.Lookalikes, "row"))
 	}
 	if a.json() {
-		return a.printJSON(importView{done.Stored, done.Expired, done.Lookalikes})
+		return a.printJSON(importView{im.done.Stored, im.done.Expired, im.done.Lookalikes})
 	}
-	return a.println(importedText(done))
+	return a.println(importedText(im.done))
+}
+
+// resume says what is done and how it goes on, with the given line.
+func (im *importer) resume(line int) string {
+	if !im.begun {
+		return "nothing is stored"
+	}
+	return fmt.Sprintf("%s, up to line %d; go on with --from-line %d, or from the database that it came from with larder export --after %q",
+		importedText(im.done), im.upTo, line, im.last)
 }
 
 func importedText(r store.ImportResult) string {
@@ -92,11 +110,6 @@ func importedText(r store.ImportResult) string {
 	}
 	return text
 }
-
-// A lineError is about a line that cannot be imported.
-type lineError struct{ error }
-
-func (e lineError) Unwrap() error { return e.error }
 
 // The bounds of a batch: as much as one statement of the store takes.
 const (
@@ -119,47 +132,83 @@ func (b *batch) full(next int) bool {
 	return len(b.rows) == batchRows || len(b.rows) > 0 && b.bytes+next > batchBytes
 }
 
-// storeRows stores the rows in batches, and returns what that did and up to which line.
-func storeRows(ctx context.Context, s *store.Store, o store.ImportOptions, from io.Reader, report func(rows int64)) (done store.ImportResult, upTo int, err error) {
-	var (
-		in = dump.NewReader(from)
-		b  batch
-	)
+// An importer stores the rows of a dump.
+type importer struct {
+	store   *store.Store
+	options store.ImportOptions
+	in      *dump.Reader
+
+	done  store.ImportResult
+	begun bool   // something is done:
+	upTo  int    // all up to this line,
+	last  string // with this key
+}
+
+// run stores the rows in batches. Those before a line that is an error are stored.
+func (im *importer) run(ctx context.Context, report func(rows int64)) error {
+	var b batch
 	keep := func() error {
-		if len(b.rows) == 0 {
-			return ctx.Err()
+		if err := im.keep(ctx, b.rows, b.lines); err != nil {
+			return err
 		}
-		result, err := s.Import(ctx, b.rows, o)
-		var at *store.RowError
-		switch {
-		case errors.As(err, &at):
-			return lineError{fmt.Errorf("line %d: %w", b.lines[at.Index], at.Err)}
-		case err != nil:
-			return fmt.Errorf("lines %d to %d: %w", b.lines[0], b.lines[len(b.lines)-1], err)
-		}
-		done.Add(result)
-		upTo = b.lines[len(b.lines)-1]
-		report(done.Stored + done.Expired)
+		report(im.done.Stored + im.done.Expired)
 		b = batch{rows: b.rows[:0], lines: b.lines[:0]}
 		clear(b.rows[:cap(b.rows)]) // the values may be large
 		return nil
 	}
-	for r := range lines(ctx, in) {
+	for r := range lines(ctx, im.in) {
 		if errors.Is(r.err, io.EOF) {
 			break
 		}
 		if r.err != nil {
-			return done, upTo, r.err
+			if ctx.Err() == nil {
+				r.err = cmp.Or(keep(), r.err)
+			}
+			return r.err
 		}
 		if b.full(len(r.row.Value)) {
 			if err := keep(); err != nil {
-				return done, upTo, err
+				return err
 			}
 		}
 		b.add(r.row, r.line)
+		if r.isLarge() { // at once, so that the next one is not read beside it
+			if err := keep(); err != nil {
+				return err
+			}
+			debug.FreeOSMemory()
+		}
 	}
-	err = keep()
-	return done, upTo, err
+	return cmp.Or(keep(), ctx.Err())
+}
+
+// keep stores rows, and of those among which is one that the table cannot hold all that stand before it.
+func (im *importer) keep(ctx context.Context, rows []store.Row, lines []int) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	result, err := im.store.Import(ctx, rows, im.options)
+	var (
+		at    *store.RowError
+		limit *store.LimitError
+		half  = len(rows) / 2
+	)
+	switch {
+	case errors.As(err, &at):
+		return cmp.Or(im.keep(ctx, rows[:at.Index], lines[:at.Index]), error(&dump.LineError{Line: lines[at.Index], Err: at.Err}))
+	case errors.As(err, &limit) && half > 0: // the server does not say which row it is
+		if err := im.keep(ctx, rows[:half], lines[:half]); err != nil {
+			return err
+		}
+		return im.keep(ctx, rows[half:], lines[half:])
+	case errors.As(err, &limit):
+		return &dump.LineError{Line: lines[0], Err: fmt.Errorf("key %q: %w", rows[0].Key, limit)}
+	case err != nil:
+		return fmt.Errorf("lines %d to %d: %w", lines[0], lines[len(lines)-1], err)
+	}
+	im.done.Add(result)
+	im.upTo, im.last, im.begun = lines[len(lines)-1], rows[len(rows)-1].Key, true
+	return nil
 }
 
 // A lineRead is a row and the number of its line, or why there is none.
@@ -169,25 +218,35 @@ type lineRead struct {
 	err  error
 }
 
-// lines reads rows until one is an error, io.EOF at the end, or the context has ended; it does not wait for a line longer than that.
+func (r lineRead) isLarge() bool { return len(r.row.Value) > batchBytes }
+
+// lines reads rows until one is an error, io.EOF at the end, or the context has ended; it does not wait for a line longer than that. It reads one
+// ahead, but for large ones.
 func lines(ctx context.Context, in *dump.Reader) iter.Seq[lineRead] {
 	return func(yield func(lineRead) bool) {
 		read := make(chan lineRead)
+		done := make(chan struct{}) // with a large one
 		stop := make(chan struct{})
 		defer close(stop)
 		go func() {
 			for {
 				row, err := in.Next()
-				if err != nil && !errors.Is(err, io.EOF) {
-					err = lineError{err}
-				}
+				r := lineRead{row, in.Line(), err}
+				wait := r.isLarge()
 				select {
-				case read <- lineRead{row, in.Line(), err}:
+				case read <- r:
 				case <-stop:
 					return
 				}
 				if err != nil {
 					return
+				}
+				if wait {
+					select {
+					case <-done:
+					case <-stop:
+						return
+					}
 				}
 			}
 		}()
@@ -200,8 +259,12 @@ func lines(ctx context.Context, in *dump.Reader) iter.Seq[lineRead] {
 					r.err = ctx.Err()
 				}
 			}
-			if !yield(r) || r.err != nil {
+			wait, ended := r.isLarge(), r.err != nil
+			if !yield(r) || ended {
 				return
+			}
+			if wait {
+				done <- struct{}{}
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,19 +40,20 @@ take it again, for another TTL. PHP gives it back with Cache::restoreLock(NAME, 
 
 Exit status 1 if another owner holds it, after --wait. With -o json: {"name","owner","ttl"}.`,
 		Example: "  owner=$(larder lock acquire report --ttl 10m --wait 5s) && {\n    php artisan report:send\n    larder lock release report --owner \"$owner\"\n  }",
-		Args:    arguments("NAME"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := arguments("NAME")(cmd, args); err != nil {
+				return err
+			}
+			return given(cmd, "ttl", "for how long the lock is taken, as in larder lock acquire %s --ttl 10m", args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				lock := s.Lock(args[0], time.Duration(ttl))
 				if cmd.Flags().Changed("owner") {
 					lock = s.RestoreLock(args[0], owner, time.Duration(ttl))
 				}
-				err := lock.Block(ctx, time.Duration(wait))
-				if errors.Is(err, store.ErrOutcomeUnknown) {
-					_, _ = lock.Release(context.WithoutCancel(ctx)) // nobody will know of it; it ends by itself
-				}
-				if err != nil {
-					return heldBy(ctx, lock, err)
+				if err := block(ctx, lock, time.Duration(wait)); err != nil {
+					return err
 				}
 				if a.json() {
 					return a.printJSON(lockView{args[0], lock.Owner(), int64((time.Duration(ttl) + time.Second - 1) / time.Second)})
@@ -63,7 +65,7 @@ Exit status 1 if another owner holds it, after --wait. With -o json: {"name","ow
 	cmd.Flags().Var(&ttl, "ttl", "how long it lasts: seconds, or as 10m, 2h, 1d")
 	cmd.Flags().Var(&wait, "wait", "how long to wait while another owner holds it (default: not at all)")
 	cmd.Flags().StringVar(&owner, "owner", "", "the owner to take it for (default: a new random one)")
-	_ = cmd.MarkFlagRequired("ttl") // it exists
+	_ = cmd.MarkFlagRequired("ttl") // it exists; completion offers it first
 	return cmd
 }
 
@@ -72,6 +74,39 @@ type lockView struct {
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
 	TTL   int64  `json:"ttl"` // seconds
+}
+
+// given wants a flag that has no default, and says what it is for.
+func given(cmd *cobra.Command, flag, format string, args []string) error {
+	if cmd.Flags().Changed(flag) {
+		return nil
+	}
+	return fmt.Errorf("--%s is missing: "+format, flag, strconv.Quote(args[0]))
+}
+
+// maxGiveBack is how long giving back a lock may take.
+const maxGiveBack = 5 * time.Second
+
+// block waits for the lock, and leaves none behind when it fails, if the database can be reached.
+func block(ctx context.Context, lock *store.Lock, wait time.Duration) error {
+	err := lock.Block(ctx, wait)
+	if errors.Is(err, store.ErrOutcomeUnknown) {
+		giveBack(ctx, lock)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w while waiting for lock %q", errInterrupted, lock.Name())
+	}
+	return heldBy(ctx, lock, err)
+}
+
+// giveBack releases a lock that is not wanted any more, also after ctx has ended. If that fails the lock ends by itself.
+func giveBack(ctx context.Context, lock *store.Lock) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxGiveBack)
+	defer cancel()
+	_, _ = lock.Release(ctx)
 }
 
 // heldBy makes the answer no of an error that says that another owner holds the lock, with who that is and for how long.
@@ -98,7 +133,15 @@ func newLockReleaseCmd(a *app) *cobra.Command {
 
 Exit status 1 if OWNER does not hold it (any more).`,
 		Example: "  larder lock release report --owner \"$owner\"",
-		Args:    arguments("NAME"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 && !cmd.Flags().Changed("owner") {
+				return fmt.Errorf("unexpected argument %q: the owner goes behind --owner, as in larder lock release %q --owner %q", args[1], args[0], args[1])
+			}
+			if err := arguments("NAME")(cmd, args); err != nil {
+				return err
+			}
+			return given(cmd, "owner", "who holds the lock, as lock acquire printed it and larder lock list %s shows it", args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				lock := s.RestoreLock(args[0], owner, 0)
@@ -114,7 +157,7 @@ Exit status 1 if OWNER does not hold it (any more).`,
 		},
 	}
 	cmd.Flags().StringVar(&owner, "owner", "", "who holds it, as lock acquire printed")
-	_ = cmd.MarkFlagRequired("owner") // it exists
+	_ = cmd.MarkFlagRequired("owner") // it exists; completion offers it first
 	return cmd
 }
 
@@ -134,13 +177,17 @@ func newLockRunCmd(a *app) *cobra.Command {
 		Long: `Run COMMAND while the lock NAME is held, on one of all servers at a time, and give the lock back when it ends. The lock is
 renewed meanwhile, so that --ttl need not be as long as the command: it is how long the others wait if this server dies.
 
-COMMAND has the standard streams, gets the signals INT, TERM, HUP, QUIT, USR1 and USR2, and its exit status is the one of lock
-run, or 128 and the number of the signal that ended it. If the lock is lost (the database cannot be reached for the time
-of --ttl, or somebody has released it by force) COMMAND is sent TERM, and after --grace KILL; --on-lost warn lets it go on. On
-Linux it is killed too if lock run itself is.
+COMMAND has the standard streams, gets the signals INT, TERM, HUP, QUIT, USR1 and USR2 with all that it has started, and its exit
+status is the one of lock run, or 128 and the number of the signal that ended it. What it leaves running when it ends is not waited for.
+
+If the lock is lost (the database cannot be reached for the time of --ttl, this process was stopped for as long, or somebody has
+released the lock by force) COMMAND and what it has started are sent TERM, and after --grace KILL; --on-lost warn lets them go on. If
+lock run itself is killed they are killed at once, and the others get the lock when --ttl is over. At a terminal, whose
+process group they share, only COMMAND itself is ended, and only on Linux when lock run is killed.
 
 Exit status of lock run itself: 1 another owner holds the lock, after --wait, and COMMAND did not run; 2 usage; 3 trouble with
-the database before COMMAND ran, or the lock was lost and COMMAND killed; 126 COMMAND cannot be executed; 127 it was not found.`,
+the database or a signal before COMMAND ran, or the lock was lost and COMMAND killed; 126 COMMAND cannot be executed; 127 it was not
+found. That the lock cannot be given back at the end changes no exit status: it ends by itself after --ttl.`,
 		Example: "  * * * * * cd /srv/app && larder lock run nightly-report --ttl 1m -- php artisan report:send",
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch at := cmd.ArgsLenAtDash(); {
@@ -169,7 +216,7 @@ the database before COMMAND ran, or the lock was lost and COMMAND killed; 126 CO
 	}
 	cmd.Flags().Var(&r.ttl, "ttl", "how long the others wait if this server dies")
 	cmd.Flags().Var(&r.wait, "wait", "how long to wait while another owner holds the lock (default: not at all)")
-	cmd.Flags().Var(&r.grace, "grace", "how long COMMAND may take to end after TERM when the lock is lost")
+	cmd.Flags().Var(&r.grace, "grace", "how long COMMAND may take to end after TERM when the lock is lost; 0 for KILL at once")
 	cmd.Flags().StringVar(&r.onLost, "on-lost", "kill", "what happens to COMMAND when the lock is lost: kill or warn")
 	return cmd
 }

@@ -46,29 +46,28 @@ func (a *app) runLocked(ctx context.Context, lock *store.Lock, r lockRun) error 
 		return exitStatus{code, fmt.Errorf("run %q: %w", r.command[0], err)}
 	}
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded...)
+	notify(signals, forwarded)
 	defer signal.Stop(signals)
 
-	err = lock.Block(ctx, time.Duration(r.wait))
-	if errors.Is(err, store.ErrOutcomeUnknown) {
-		_, _ = lock.Release(context.WithoutCancel(ctx)) // it ends by itself
-	}
-	if err != nil {
-		return heldBy(ctx, lock, err)
+	if err := block(ctx, lock, time.Duration(r.wait)); err != nil {
+		return err
 	}
 	// A signal is for the command from here on: it does not end the holding.
 	held, release, err := lock.Hold(context.WithoutCancel(ctx))
 	if err != nil {
+		giveBack(ctx, lock)
 		return heldBy(ctx, lock, err)
 	}
 	if ctx.Err() != nil { // it came before there was a command
 		return errors.Join(fmt.Errorf("%w while waiting for lock %q", errInterrupted, lock.Name()), release())
 	}
-	status := a.supervise(held, lock, path, r, signals)
-	if err := release(); err != nil && context.Cause(held) == nil {
-		a.sayf("%v", err)
-	} else if errors.Is(err, store.ErrLockLost) && status.err == nil {
+	status, lost := a.supervise(held, lock, path, r, signals)
+	switch err := release(); {
+	case lost: // which has been said
+	case errors.Is(err, store.ErrLockLost):
 		a.sayf("%v: the command may have overlapped with another one", err)
+	case err != nil:
+		a.sayf("%v: the lock ends by itself within %s", err, time.Duration(r.ttl))
 	}
 	if status == (exitStatus{}) {
 		return nil
@@ -76,28 +75,39 @@ func (a *app) runLocked(ctx context.Context, lock *store.Lock, r lockRun) error 
 	return status
 }
 
-// supervise runs the command to its end: it forwards signals, and ends it if the lock is lost.
-func (a *app) supervise(held context.Context, lock *store.Lock, path string, r lockRun, signals <-chan os.Signal) exitStatus {
+// notify has the signals sent to the channel, but for those that were ignored when the process started, as nohup has it for SIGHUP and
+// shells for Ctrl-C of what they run in the background: to listen for a signal is to ignore it no more, here and in the command.
+func notify(to chan<- os.Signal, signals []os.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(to, s)
+		}
+	}
+}
+
+// supervise runs the command to its end: it forwards signals, and ends it if the lock is lost. It returns also whether it has said that it was.
+func (a *app) supervise(held context.Context, lock *store.Lock, path string, r lockRun, signals <-chan os.Signal) (status exitStatus, lost bool) {
 	cmd := exec.Command(path, r.command[1:]...)
 	cmd.Args[0] = r.command[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
-	group := prepare(cmd)
 
 	// Linux kills the command with the thread that started it, which therefore must not end before the process does.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	group, err := startGroup(cmd)
+	if err != nil {
 		code := exitNotExecutable
 		if errors.Is(err, fs.ErrNotExist) {
 			code = exitNotFound
 		}
-		return exitStatus{code, fmt.Errorf("run %q: %w", r.command[0], err)}
+		return exitStatus{code, fmt.Errorf("run %q: %w", r.command[0], err)}, false
 	}
+	defer group.close()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 
 	var (
-		lost   = held.Done()
+		losing = held.Done()
 		kill   <-chan time.Time
 		killed bool
 	)
@@ -106,23 +116,27 @@ func (a *app) supervise(held context.Context, lock *store.Lock, path string, r l
 		case err := <-ended:
 			if killed {
 				group.kill() // what it has started and left behind
-				return exitStatus{exitError, fmt.Errorf("lock %q was lost: the command was ended", lock.Name())}
+				return exitStatus{exitError, fmt.Errorf("lock %q was lost: the command was ended", lock.Name())}, lost
 			}
-			return statusOf(cmd, err)
+			return statusOf(cmd, err), lost
 		case s := <-signals:
 			group.forward(s)
-		case <-lost:
-			lost = nil
+		case <-losing:
+			losing, lost = nil, true
 			if r.onLost == "warn" {
 				a.sayf("%v: the command goes on and may overlap with another one", context.Cause(held))
 				continue
 			}
 			a.sayf("%v: ending the command", context.Cause(held))
 			killed = true
-			group.end()
+			if r.grace > 0 {
+				group.end()
+			}
 			kill = time.After(time.Duration(r.grace))
 		case <-kill:
-			a.sayf("the command has not ended within %s: killing it", &r.grace)
+			if r.grace > 0 {
+				a.sayf("the command has not ended within %s: killing it", &r.grace)
+			}
 			group.kill()
 		}
 	}

@@ -20,12 +20,14 @@ func main() {
 	os.Exit(code)
 }
 
-// endings are the signals that ask the process to end. SIGHUP is not one of them if it was ignored when the process started, as nohup has it: to
-// listen for a signal is to ignore it no more.
+// endings are the signals that ask the process to end. Those that were ignored when the process started are none, as nohup has it for SIGHUP, and a
+// script's shell for the Ctrl-C of what it runs in the background: to listen for a signal is to ignore it no more.
 func endings() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
+	signals := []os.Signal{syscall.SIGTERM} // which also keeps NotifyContext from listening for all
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signals = append(signals, s)
+		}
 	}
 	return signals
 }

@@ -16,9 +16,12 @@ func TestReport_AFigureAboveItsGoalIsNamed(t *testing.T) {
 		{kind: count, name: "none", value: 0, atMost: true},
 		{kind: count, name: "some", value: 1, atMost: true},
 		{kind: ratio, name: "broken", value: math.NaN(), goal: 1},
+		{kind: megabytes, name: "light", value: 60.04, goal: 60},
+		{kind: milliseconds, name: "late", value: 100.06, goal: 100},
 	}}
 	got := strings.Join(r.missed(), "; ")
-	want := "bad is 1.11, above its goal of 1.10; some is 1, above its goal of 0; broken is NaN, above its goal of 1.00"
+	want := "bad is 1.11, above its goal of 1.10; some is 1, above its goal of 0; broken is NaN, above its goal of 1.00; " +
+		"late is 100.1, above its goal of 100.0"
 	if got != want {
 		t.Errorf("missed: %s\nwant:   %s", got, want)
 	}

@@ -37,6 +37,15 @@ type waits struct {
 
 func (w waits) worst() time.Duration { return slices.Max(append(w.windows, 0)) }
 
+// usualWorst is the median of the windows' worst waits, in nanoseconds.
+func (w waits) usualWorst() float64 {
+	var of []float64
+	for _, d := range w.windows {
+		of = append(of, float64(d))
+	}
+	return median(of)
+}
+
 // startWriters has n writers store under keys of these names until they are stopped, each with a pause before each statement.
 func (s *subject) startWriters(n int, pause time.Duration, names ...string) *writers {
 	w := &writers{quit: make(chan struct{})}
@@ -125,19 +134,12 @@ func (s *subject) pruneStall(tb testing.TB) []result {
 			}
 		})
 	}
-	worst := func(w waits) float64 {
-		var of []float64
-		for _, d := range w.windows {
-			of = append(of, float64(d))
-		}
-		return median(of)
-	}
 	words := func(w waits) string {
-		return fmt.Sprintf("%s, the worst of all %s, %d writes", duration(worst(w)), duration(float64(w.worst())), w.statement)
+		return fmt.Sprintf("%s, the worst of all %s, %d writes", duration(w.usualWorst()), duration(float64(w.worst())), w.statement)
 	}
 	return []result{
 		{
-			kind: ratio, name: "prune-stall", value: worst(busy) / worst(calm), goal: 3,
+			kind: ratio, name: "prune-stall", value: busy.usualWorst() / calm.usualWorst(), goal: 3,
 			larder: words(busy), reference: words(calm) + " without pruning",
 		},
 		{

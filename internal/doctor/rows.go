@@ -23,6 +23,7 @@ const (
 	sampledRows = 20_000    // by their beginning, spread over the table
 	wholeRows   = 2_000     // whole, to be decoded
 	wholeBytes  = 16 << 20  // of these
+	wholeValue  = 256 << 10 // the largest of these: decoded, a value takes many times its size
 	countedLock = 50_000    // rows of the lock table
 	namedRows   = 3         // in a message
 	manyExpired = 100_000   // a backlog, whatever the table's size
@@ -166,7 +167,7 @@ func checkValues(ctx context.Context, e *exam) ([]Finding, error) {
 		corrupt    []string
 		broken     int64
 	)
-	for row, err := range e.Store.Export(ctx, store.ExportOptions{}) {
+	for row, err := range e.Store.Export(ctx, store.ExportOptions{MaxSize: wholeValue}) {
 		if err != nil {
 			return nil, err
 		}

@@ -16,12 +16,13 @@ import (
 	"io"
 	"strconv"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/larder-cache/larder/store"
 )
 
-// A Writer writes rows. Flush must be called at the end.
+// A Writer writes rows. Flush must be called at the end. A row may be written in parts.
 type Writer struct{ out *bufio.Writer }
 
 // NewWriter returns a Writer to w.
@@ -36,6 +37,9 @@ func (w *Writer) Write(r store.Row) error {
 	_, err := fmt.Fprintf(w.out, ",\"expiration\":%d,\"ttl\":%d}\n", r.Expiration, int64(r.TTL/time.Second))
 	return err
 }
+
+// Buffered returns how many bytes are still in memory.
+func (w *Writer) Buffered() int { return w.out.Buffered() }
 
 // Flush writes what is still in memory.
 func (w *Writer) Flush() error { return w.out.Flush() }
@@ -75,99 +79,293 @@ func (w *Writer) escaped(text []byte) {
 	_, _ = w.out.Write(text[start:])
 }
 
-// A Reader reads rows. Its errors name the line.
+// maxLine is how long a line may be: no server takes a longer statement, and what is longer is hardly a dump.
+const maxLine = 1 << 30
+
+// A LineError is about a line that is no row, or a row that cannot be stored.
+type LineError struct {
+	Line int // from 1
+	Err  error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns what is wrong with the line.
+func (e *LineError) Unwrap() error { return e.Err }
+
+// A Reader reads rows.
 type Reader struct {
-	in   *bufio.Reader
-	line int
+	// From is the first line to read; those before it are passed over, whatever they are. Zero or less means the first.
+	From int
+
+	// WantTTL refuses rows without a ttl. Else theirs is 0.
+	WantTTL bool
+
+	in     *bufio.Reader
+	source *source
+	line   int
+	most   int64 // bytes of a line
+	room   room
 }
 
 // NewReader returns a Reader of r.
-func NewReader(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, 64<<10)} }
+func NewReader(r io.Reader) *Reader {
+	from := &source{from: r}
+	return &Reader{in: bufio.NewReaderSize(from, 64<<10), source: from, most: maxLine}
+}
 
 // Line returns the number of the line that was read last, from 1.
 func (r *Reader) Line() int { return r.line }
 
-// Next returns the next row, or io.EOF after the last. Empty lines are passed over.
+// Next returns the next row, or io.EOF after the last. A line that is no row is a [LineError]; any other error is one of reading. Empty
+// lines are passed over, and so is what editors add: a mark of the byte order at the beginning, and carriage returns at the ends. Of a value
+// of megabytes there is one copy in memory.
 func (r *Reader) Next() (store.Row, error) {
 	for {
-		text, err := r.in.ReadBytes('\n')
-		if len(text) == 0 && errors.Is(err, io.EOF) {
-			return store.Row{}, io.EOF
-		}
-		r.line++
-		if err != nil && !errors.Is(err, io.EOF) {
+		l, err := r.next()
+		switch {
+		case err == io.EOF:
+			return store.Row{}, err
+		case err != nil && errors.Is(err, r.source.err):
 			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
-		}
-		if text = bytes.TrimSpace(text); len(text) == 0 {
+		case err != nil:
+			return store.Row{}, &LineError{r.line, explain(err)}
+		case len(bytes.TrimSpace(l.text)) == 0:
 			continue
 		}
-		row, err := parse(text)
+		row, err := r.parse(l)
 		if err != nil {
-			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
+			return store.Row{}, &LineError{r.line, err}
 		}
 		return row, nil
 	}
 }
 
+// next returns the next line, or nothing of one that is before From. It is valid until the next call.
+func (r *Reader) next() (l longLine, err error) {
+	r.source.left = r.most
+	r.line++
+	if start, _ := r.in.Peek(len(byteOrderMark)); r.line == 1 && string(start) == byteOrderMark {
+		_, _ = r.in.Discard(len(start)) // they are in the buffer
+	}
+	if _, err := r.in.Peek(1); err != nil {
+		if err == io.EOF {
+			r.line--
+		}
+		return l, err
+	}
+	switch {
+	case r.line < r.From:
+		err = r.skip()
+	case r.isShort():
+		l.text, err = r.in.ReadSlice('\n')
+	case !r.startsObject(): // a file of something else may have no lines at all
+		return l, errNoObject
+	default:
+		l, err = readLong(r.in, &r.room)
+	}
+	if err == io.EOF { // the last line has no end
+		err = nil
+	}
+	return l, err
+}
+
+const byteOrderMark = "\uFEFF"
+
+// skip reads to the end of the line.
+func (r *Reader) skip() error {
+	for {
+		r.source.left = r.most // of which nothing is kept
+		if _, err := r.in.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
+}
+
+// isShort reports whether the next line fits into the buffer.
+func (r *Reader) isShort() bool {
+	for n := 0; n < r.in.Size(); {
+		text, err := r.in.Peek(max(n+1, r.in.Buffered()))
+		if err != nil || bytes.IndexByte(text[n:], '\n') >= 0 {
+			return true
+		}
+		n = len(text)
+	}
+	return false
+}
+
+// startsObject reports whether what is in the buffer begins as an object does, or is still white space.
+func (r *Reader) startsObject() bool {
+	text, _ := r.in.Peek(r.in.Buffered())
+	text = bytes.TrimLeft(text, " \t\r")
+	return len(text) == 0 || text[0] == '{'
+}
+
+// A source is what lines are read from. It keeps the error of reading, which is none of the line, and does not read without end for one line.
+type source struct {
+	from io.Reader
+	left int64 // bytes for this line; what is read ahead counts too
+	err  error // of reading
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := s.from.Read(p)
+	s.left -= int64(n)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+var (
+	errNoObject      = errors.New("it is no JSON object")
+	errTooLong       = errors.New("it is longer than 1 GiB, which no row is")
+	errNotUTF8       = errors.New("it is not UTF-8")
+	errNoBase64      = errors.New(`"value_base64" is no base64`)
+	errLoneSurrogate = errors.New(`\uD800 to \uDFFF stand alone for no character`)
+)
+
 // A line is one row as JSON.
 type line struct {
-	Key         *string `json:"key"`
-	KeyBase64   *string `json:"key_base64"`
-	Value       *string `json:"value"`
-	ValueBase64 *string `json:"value_base64"`
-	Expiration  *int64  `json:"expiration"`
-	TTL         *int64  `json:"ttl"`
+	key, keyBase64, value, valueBase64 *string
+	expiration, ttl                    *int64
+}
+
+// fields are where the values of a line's fields go.
+func (l *line) fields() map[string]any {
+	return map[string]any{
+		"key": &l.key, "key_base64": &l.keyBase64, "value": &l.value, "value_base64": &l.valueBase64, "expiration": &l.expiration, "ttl": &l.ttl,
+	}
 }
 
 // parse refuses whatever it does not understand to the end: a misspelled field would else be a lost one.
-func parse(text []byte) (store.Row, error) {
-	if !utf8.Valid(text) {
-		return store.Row{}, errors.New("it is not UTF-8")
-	}
-	var l line
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&l); err != nil {
+func (r *Reader) parse(read longLine) (store.Row, error) {
+	l, err := parseLine(bytes.TrimRight(read.text, " \t\r\n"))
+	if err != nil {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Offset > int64(read.cut) {
+			syntax.Offset += int64(read.cutBytes)
+		}
 		return store.Row{}, explain(err)
-	}
-	if d.More() {
-		return store.Row{}, errors.New("more than one JSON object on a line")
 	}
 	var (
 		row store.Row
 		key []byte
-		err error
 	)
-	if key, err = either("key", l.Key, l.KeyBase64, text); err != nil {
+	if key, err = either("key", l.key, l.keyBase64); err != nil {
 		return row, err
 	}
-	if row.Value, err = either("value", l.Value, l.ValueBase64, text); err != nil {
+	if row.Value, err = either("value", l.value, l.valueBase64); err != nil {
 		return row, err
 	}
-	if l.Expiration == nil {
+	if read.value != nil {
+		row.Value = read.value
+	}
+	if l.expiration == nil {
 		return row, errors.New(`"expiration" is missing: the Unix seconds at which the row expires`)
 	}
-	row.Key, row.Expiration = string(key), *l.Expiration
-	if l.TTL != nil {
+	if l.ttl == nil && r.WantTTL {
+		return row, errors.New(`"ttl" is missing: how many seconds the row still lived`)
+	}
+	row.Key, row.Expiration = string(key), *l.expiration
+	if l.ttl != nil {
 		const most = int64(1<<63-1) / int64(time.Second)
-		row.TTL = time.Duration(max(-most, min(*l.TTL, most))) * time.Second
+		row.TTL = time.Duration(max(-most, min(*l.ttl, most))) * time.Second
 	}
 	return row, nil
 }
 
+// parseLine is encoding/json's decoding of an object without what that lets pass: fields that come twice, or in other letters, and halves of
+// characters.
+func parseLine(text []byte) (l line, err error) {
+	switch {
+	case !utf8.Valid(text):
+		return l, errNotUTF8
+	case loneSurrogate(text):
+		return l, errLoneSurrogate
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	first, err := d.Token()
+	switch {
+	case err != nil:
+		return l, err
+	case first != json.Delim('{'):
+		return l, errNoObject
+	}
+	fields, seen := l.fields(), map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return l, err
+		}
+		name := token.(string) // all that the decoder takes for an object's
+		field, known := fields[name]
+		switch {
+		case !known:
+			return l, fmt.Errorf("unknown field %q", name)
+		case seen[name]:
+			return l, fmt.Errorf("%q comes twice", name)
+		}
+		seen[name] = true
+		if err := d.Decode(field); err != nil {
+			if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+				err = fmt.Errorf("%q: got %s", name, kind.Value)
+			}
+			return l, err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return l, err
+	}
+	if len(bytes.TrimSpace(text[d.InputOffset():])) > 0 {
+		return l, errors.New("something follows the JSON object")
+	}
+	return l, nil
+}
+
+// loneSurrogate reports whether an escape is half of a surrogate pair, which has no character: the decoder would make U+FFFD of it.
+func loneSurrogate(text []byte) bool {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return false
+		}
+		text = text[at:]
+		unit := escaped(text)
+		switch {
+		case !utf16.IsSurrogate(unit):
+			text = text[min(2, len(text)):] // what it escapes may be a backslash
+		case utf16.DecodeRune(unit, escaped(text[6:])) == utf8.RuneError:
+			return true
+		default:
+			text = text[12:]
+		}
+	}
+}
+
+// escaped returns what \uXXXX at the beginning of the text stands for, or 0.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0 // the decoder says so
+	}
+	return rune(unit)
+}
+
 // either returns the bytes of a field that has two forms.
-func either(name string, plain, encoded *string, text []byte) ([]byte, error) {
+func either(name string, plain, encoded *string) ([]byte, error) {
 	switch {
 	case plain != nil && encoded != nil:
 		return nil, fmt.Errorf("%q and %q: want one of them", name, name+"_base64")
 	case plain != nil:
-		// Half of a surrogate pair has no character, and the decoder makes U+FFFD of it.
-		if strange := []byte("\uFFFD"); bytes.Contains([]byte(*plain), strange) && !bytes.Contains(text, strange) && !bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
-			return nil, fmt.Errorf("%q: \\uD800 to \\uDFFF stand alone for no character", name)
-		}
 		return []byte(*plain), nil
 	case encoded != nil:
-		raw, err := base64.StdEncoding.DecodeString(*encoded)
+		raw, err := base64.StdEncoding.Strict().DecodeString(*encoded)
 		if err != nil {
 			return nil, fmt.Errorf("%q is no base64", name+"_base64")
 		}
@@ -178,19 +376,11 @@ func either(name string, plain, encoded *string, text []byte) ([]byte, error) {
 
 // explain tells what is wrong without repeating the line, which may hold secrets.
 func explain(err error) error {
-	var (
-		syntax *json.SyntaxError
-		kind   *json.UnmarshalTypeError
-	)
-	switch {
-	case errors.As(err, &syntax):
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("it is no JSON, at byte %d", syntax.Offset)
-	case errors.As(err, &kind) && kind.Field == "":
-		return fmt.Errorf("want a JSON object, got %s", kind.Value)
-	case errors.As(err, &kind):
-		return fmt.Errorf("%s: got %s", strconv.Quote(kind.Field), kind.Value)
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("it ends in the middle of its JSON")
 	}
-	return err // an unknown field, by its name
+	return err
 }

@@ -1,11 +1,14 @@
 package dump
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/larder-cache/larder/store"
@@ -65,24 +68,170 @@ func TestDump_LineIsAsDocumented(t *testing.T) {
 
 func TestReader_NamesTheLineAndWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
-		`{`:                                      "line 2: it ends in the middle of its JSON",
-		`secret`:                                 "line 2: it is no JSON, at byte 1",
-		`[1]`:                                    "line 2: want a JSON object, got array",
-		`{"key":"k","value":1,"expiration":1}`:   `line 2: "value": got number`,
-		`{"key":"k","value":"v"}`:                `line 2: "expiration" is missing`,
-		`{"key":"k","expiration":1}`:             `line 2: "value" is missing`,
-		`{"value":"k","expiration":1}`:           `line 2: "key" is missing`,
-		`{"key":"k","valeu":"v","expiration":1}`: `line 2: json: unknown field "valeu"`,
-		`{"key":"k","value":"v","value_base64":"dg==","expiration":1}`: `line 2: "value" and "value_base64": want one of them`,
-		`{"key":"k","value_base64":"?","expiration":1}`:                `line 2: "value_base64" is no base64`,
-		`{"key":"k","value":"v","expiration":1} {}`:                    `line 2: more than one JSON object on a line`,
-		`{"key":"k","value":"\ud800","expiration":1}`:                  `line 2: "value": \uD800 to \uDFFF stand alone`,
-		"{\"key\":\"k\",\"value\":\"\xff\",\"expiration\":1}":          `line 2: it is not UTF-8`,
-		`{"key":"k","value":"v","expiration":1.5}`:                     `line 2: "expiration": got number 1.5`,
+		`{`:                                      "it ends in the middle of its JSON",
+		`{"key":"k","value":"v","expiration":1`:  "it ends in the middle of its JSON",
+		`{"key":"k","value":"v","expiration":`:   "it ends in the middle of its JSON",
+		`{"key":"k","val`:                        "it ends in the middle of its JSON",
+		`{"key":"k","value":"secret`:             "it ends in the middle of its JSON",
+		`{"key":"k","value":"secret\u12`:         "it ends in the middle of its JSON",
+		`secret`:                                 "it is no JSON, at byte 1",
+		`{"key":"k" "value":"secret"}`:           "it is no JSON, at byte 11",
+		`[1]`:                                    "it is no JSON object",
+		`null`:                                   "it is no JSON object",
+		`"secret"`:                               "it is no JSON object",
+		`{"key":"k","value":1,"expiration":1}`:   `"value": got number`,
+		`{"key":"k","value":"v"}`:                `"expiration" is missing`,
+		`{"key":"k","expiration":1}`:             `"value" is missing`,
+		`{"value":"k","expiration":1}`:           `"key" is missing`,
+		`{"key":null,"value":"","expiration":1}`: `"key" is missing`,
+		`{"key":"k","valeu":"v","expiration":1}`: `unknown field "valeu"`,
+		`{"KEY":"k","value":"v","expiration":1}`: `unknown field "KEY"`,
+		`{"key":"k","key":"l","value":"v","expiration":1}`:             `"key" comes twice`,
+		`{"key":"k","value":"v","expiration":1,"expiration":1}`:        `"expiration" comes twice`,
+		`{"key":"k","value":"v","value_base64":"dg==","expiration":1}`: `"value" and "value_base64": want one of them`,
+		`{"key":"k","value_base64":"?","expiration":1}`:                `"value_base64" is no base64`,
+		`{"key":"k","value_base64":"dg","expiration":1}`:               `"value_base64" is no base64`,
+		`{"key":"k","value_base64":"dh==","expiration":1}`:             `"value_base64" is no base64`,
+		`{"key":"k","value":"v","expiration":1} {}`:                    `something follows the JSON object`,
+		`{"key":"k","value":"v","expiration":1}}`:                      `something follows the JSON object`,
+		`{"key":"k","value":"\ud800","expiration":1}`:                  `\uD800 to \uDFFF stand alone`,
+		`{"key":"\ufffd","value":"\udc00\ud800","expiration":1}`:       `\uD800 to \uDFFF stand alone`,
+		`{"key":"\ufffd","value":"\ud83d\\ude00","expiration":1}`:      `\uD800 to \uDFFF stand alone`,
+		"{\"key\":\"k\",\"value\":\"\xff\",\"expiration\":1}":          `it is not UTF-8`,
+		`{"key":"k","value":"v","expiration":1.5}`:                     `"expiration": got number 1.5`,
+		`{"key":"k","value":"v","expiration":99999999999999999999}`:    `"expiration": got number`,
+		strings.Repeat("secret", 1<<20):                                `it is no JSON object`,
+		`{"key":"` + strings.Repeat("secret", 1<<20):                   `longer than 1 GiB`,
 	} {
-		_, err := NewReader(strings.NewReader("\n" + text + "\n")).Next()
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v, want %s", text, err, want)
+		r := NewReader(strings.NewReader("\n" + text + "\n" + `{"key":"k","value":"v","expiration":1}` + "\n"))
+		r.most = 3 << 20
+		_, err := r.Next()
+		var line *LineError
+		if !errors.As(err, &line) || line.Line != 2 || !strings.Contains(line.Err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%.80s: %v, want line 2: %s", text, err, want)
 		}
+	}
+}
+
+func TestReader_TakesWhatEditorsAndShellsAdd(t *testing.T) {
+	const row = `{"key":"k","value":"\ud83d\ude00","expiration":1}`
+	for name, text := range map[string]string{
+		"byte order mark":    "\uFEFF" + row + "\n" + row,
+		"carriage returns":   row + "\r\n" + row + "\r\n",
+		"empty lines":        "\n" + row + "\n \n\n" + row + "\n\n",
+		"spaces":             "  " + row + "\t\n{ \"expiration\" : 1 , \"key\":\"k\", \"value\" : \"😀\" }\n",
+		"no newline at last": row + "\n" + row,
+	} {
+		r := NewReader(strings.NewReader(text))
+		for range 2 {
+			if got, err := r.Next(); err != nil || got.Key != "k" || string(got.Value) != "😀" {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+		}
+		if _, err := r.Next(); err != io.EOF {
+			t.Errorf("%s: at the end: %v", name, err)
+		}
+	}
+	r := NewReader(strings.NewReader(row + "\n\uFEFF" + row))
+	_, _ = r.Next()
+	if _, err := r.Next(); err == nil {
+		t.Error("a mark of the byte order in the middle is taken: two files were joined")
+	}
+}
+
+func TestReader_GoesOnFromALine(t *testing.T) {
+	r := NewReader(strings.NewReader("garbage\n" + strings.Repeat("x", 1<<20) + "\n" + `{"key":"third","value":"","expiration":1}` + "\n{"))
+	r.From = 3
+	if row, err := r.Next(); err != nil || row.Key != "third" || r.Line() != 3 {
+		t.Errorf("%q, %v, line %d", row.Key, err, r.Line())
+	}
+	var line *LineError
+	if _, err := r.Next(); !errors.As(err, &line) || line.Line != 4 {
+		t.Errorf("%v, want one of line 4", err)
+	}
+	beyond := NewReader(strings.NewReader("\n\n"))
+	beyond.From = 9
+	if _, err := beyond.Next(); err != io.EOF {
+		t.Errorf("beyond the end: %v", err)
+	}
+}
+
+func TestReader_WantsATTLIfItIsNeeded(t *testing.T) {
+	r := NewReader(strings.NewReader(`{"key":"k","value":"v","expiration":1}`))
+	r.WantTTL = true
+	if _, err := r.Next(); err == nil || !strings.Contains(err.Error(), `"ttl" is missing`) {
+		t.Error(err)
+	}
+}
+
+func TestReader_TroubleWithReadingIsNoLineError(t *testing.T) {
+	broken := errors.New("broken")
+	_, err := NewReader(io.MultiReader(strings.NewReader(`{"key"`), iotest.ErrReader(broken))).Next()
+	var line *LineError
+	if !errors.Is(err, broken) || errors.As(err, &line) {
+		t.Error(err)
+	}
+}
+
+// FuzzReader reads anything. A row that it gives is one that comes back when it is written; an error is about the line where it stopped.
+func FuzzReader(f *testing.F) {
+	for _, seed := range []string{
+		"", "\n", "{}", "\uFEFF{\"key\":\"k\",\"value\":\"s:1:\\\"a\\\";\",\"expiration\":1788000000,\"ttl\":600}\r\n",
+		`{"key_base64":"/w==","value_base64":"AA==","expiration":-1}` + "\n" + `{"key":"\ud83d\ude00","value":"\\ud800","expiration":0}`,
+		`{"key":"k","value":"\ud800","expiration":1}`, `{"key":"k","key":"k"}`, `[{"key":1}]`, `{"key":"k","value":"v","expiration":1e3}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		short, long := NewReader(bytes.NewReader(text)), NewReader(bytes.NewReader(text))
+		long.in = bufio.NewReaderSize(long.source, 16) // for which most lines are long
+		for {
+			row, err := short.Next()
+			same, sameErr := long.Next()
+			if (err == nil) != (sameErr == nil) || errors.Is(err, io.EOF) != errors.Is(sameErr, io.EOF) || short.Line() != long.Line() {
+				t.Fatalf("line %d: %v; as a long line, line %d: %v", short.Line(), err, long.Line(), sameErr)
+			}
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				var line *LineError
+				if !errors.As(err, &line) || line.Line != short.Line() || line.Line > 1+bytes.Count(text, []byte("\n")) {
+					t.Errorf("%v at line %d", err, short.Line())
+				}
+				return
+			}
+			if row.Key != same.Key || !bytes.Equal(row.Value, same.Value) || row.Expiration != same.Expiration || row.TTL != same.TTL {
+				t.Errorf("%+v; as a long line %+v", row, same)
+			}
+			wantBack(t, row)
+		}
+	})
+}
+
+// FuzzDump writes any row and reads it again.
+func FuzzDump(f *testing.F) {
+	f.Add("k", []byte(`s:5:"hello";`), int64(1_788_000_000), int64(600))
+	f.Add("", []byte("\x00\xff\\\"\n\u2028\uFFFD"), int64(-1), int64(-1))
+	f.Fuzz(func(t *testing.T, key string, value []byte, expiration, ttl int64) {
+		const most = int64(1<<63-1) / int64(time.Second)
+		wantBack(t, store.Row{Key: key, Value: value, Expiration: expiration, TTL: time.Duration(ttl%most) * time.Second})
+	})
+}
+
+func wantBack(t *testing.T, row store.Row) {
+	t.Helper()
+	var file bytes.Buffer
+	w := NewWriter(&file)
+	if err := errors.Join(w.Write(row), w.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReader(&file)
+	got, err := r.Next()
+	if err != nil || got.Key != row.Key || !bytes.Equal(got.Value, row.Value) || got.Expiration != row.Expiration || got.TTL != row.TTL {
+		t.Errorf("%+v comes back as %+v, %v", row, got, err)
+	}
+	if _, err := r.Next(); err != io.EOF {
+		t.Errorf("%+v has more than one line: %v", row, err)
 	}
 }

@@ -106,6 +106,9 @@ var secretInKey = regexp.MustCompile(`^(.*(?:official_account|mini_app|open_plat
 
 // MaskKey hides the secret that a key holds, if it is one of those.
 func MaskKey(key string) string {
+	if !strings.Contains(key, "access_token.") {
+		return key // the expression takes long to find that out: half the time of a list of a million rows
+	}
 	if m := secretInKey.FindStringSubmatch(key); m != nil {
 		return m[1] + Mask(m[2]) + m[3]
 	}

@@ -44,6 +44,49 @@ var dumping = []testCase{
 			}
 		}
 	}},
+	{"a value of megabytes is exported and imported byte for byte, between others of its page", func(t *testing.T, h *harness) {
+		text := strings.Repeat("ü😀\"\\'\n%x", 480_000) // 6 MB, and characters of all lengths at the ends of parts
+		h.must(h.store.Put(h.ctx, "a", 1, time.Hour))
+		h.must(h.store.Put(h.ctx, "b", text, time.Hour))
+		h.must(h.store.Put(h.ctx, "c", 3, time.Hour))
+		before := h.rows()
+		rows := h.exported(store.ExportOptions{})
+		if keys := h.exportedKeys(store.ExportOptions{MaxSize: 5 << 20}); !slices.Equal(keys, []string{"a", "c"}) {
+			t.Fatalf("of at most 5 MiB: keys are %q", keys)
+		}
+		if keys := h.exportedKeys(store.ExportOptions{State: store.Expired}); len(keys) > 0 {
+			t.Fatalf("expired keys are %q", keys)
+		}
+		h.exec("DELETE FROM cache")
+		for range 2 {
+			h.wantImported(rows, store.ImportOptions{}, store.ImportResult{Stored: 3})
+			h.wantRows(before...)
+		}
+		h.wantString("b", text)
+	}},
+	{"a value of megabytes that somebody rewrites is exported as it was at one moment", func(t *testing.T, h *harness) {
+		texts := []string{strings.Repeat("x", 5<<20), strings.Repeat("y", 5<<20)}
+		h.must(h.store.Put(h.ctx, "a", texts[0], time.Hour))
+		ctx, stop := context.WithCancel(h.ctx)
+		done := make(chan error)
+		go func() {
+			for i := 1; ; i++ {
+				if err := h.store.Put(ctx, "a", texts[i%2], time.Hour); err != nil {
+					done <- err
+					return
+				}
+			}
+		}()
+		for range 5 {
+			for _, r := range h.exported(store.ExportOptions{}) {
+				if !slices.Contains(texts, strings.Trim(string(r.Value), `s:5242880;"`)) {
+					t.Errorf("the parts are of different moments: %d x and %d y", strings.Count(string(r.Value), "x"), strings.Count(string(r.Value), "y"))
+				}
+			}
+		}
+		stop()
+		h.wantErr(<-done, context.Canceled)
+	}},
 	{"export tells an error as its last element", func(t *testing.T, h *harness) {
 		h.insert("prefixa", "i:1;", start+1)
 		ctx, cancel := context.WithCancel(h.ctx)

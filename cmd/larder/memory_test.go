@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/larder-cache/larder/internal/child"
+	"github.com/larder-cache/larder/internal/testdb"
+	"github.com/larder-cache/larder/store"
+)
+
+// Whatever a command does with a table, it never has all of it in memory: neither 130 MB of large values nor 140,000 rows with keys of 200
+// characters. Most of what it takes is the program itself.
+func TestCommands_NeverHoldTheTable(t *testing.T) {
+	const most = 60e6
+	program := child.Build(t)
+	for name, database := range map[string]string{"sqlite": "sqlite:" + testdb.SQLite(t), "mysql": testdb.MySQL(t).URL()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := child.Larder{Program: program, Database: database, Prefix: "app_cache_"}
+			run := func(l child.Larder, args ...string) {
+				t.Helper()
+				took, err := l.Run(context.Background(), nil, args...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%.1f MB, %v: larder %s", float64(took.Peak)/1e6, took.Took, strings.Join(args, " "))
+				if took.Peak > most {
+					t.Errorf("larder %s took %.1f MB, more than %.0f", strings.Join(args, " "), float64(took.Peak)/1e6, most/1e6)
+				}
+			}
+			run(l, "migrate")
+			fillTable(t, database)
+
+			run(l, "list", "--state", "expired", "-o", "json")
+			run(l, "list", "--sort", "size", "--long")
+			run(l, "list", "--sort", "expiration", "--state", "all", "*f")
+			run(l, "stats")
+			run(l, "doctor")
+			dump := filepath.Join(t.TempDir(), "rows.jsonl")
+			run(l, "export", "--to", dump)
+			copied := l
+			copied.Prefix = "copy_"
+			run(copied, "import", dump)
+			run(copied, "flush", "--yes")
+			run(l, "prune")
+			run(l, "prune", "--max-bytes", "50000000")
+		})
+	}
+}
+
+// fillTable inserts 120,000 expired rows, 20,000 live ones and 32 of 4 MB.
+func fillTable(t *testing.T, database string) {
+	t.Helper()
+	s, err := store.Open(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	numbers := func(n string) string {
+		return "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n+1 FROM numbers WHERE n<" + n + "-1) "
+	}
+	statements := []string{
+		"SET max_recursive_iterations=1000000",
+		"INSERT INTO cache " + numbers("140000") + "SELECT CONCAT('app_cache_',LOWER(HEX(n*2654435761 % 4294967296)),REPEAT('0',180),LOWER(HEX(n%16)))," +
+			"CONCAT('s:300:\"',REPEAT('x',300),'\";'),UNIX_TIMESTAMP()+IF(n<120000,-1-n%86400,86400+n%86400) FROM numbers",
+		"INSERT INTO cache " + numbers("32") + "SELECT CONCAT('app_cache_large:',n)," +
+			"CONCAT('s:4200000:\"',REPEAT('xyz\\\\\"\n',700000),'\";'),UNIX_TIMESTAMP()+86400 FROM numbers",
+	}
+	if s.DB().DriverName() == "sqlite" {
+		replace := strings.NewReplacer("UNIX_TIMESTAMP()", "unixepoch()", "IF(", "iif(")
+		statements = []string{
+			replace.Replace("INSERT INTO cache " + numbers("140000") + "SELECT 'app_cache_'||printf('%x',n*2654435761 % 4294967296)||'" + strings.Repeat("0", 180) + "'||printf('%x',n%16)," +
+				"'s:300:\"" + strings.Repeat("x", 300) + "\";',UNIX_TIMESTAMP()+IF(n<120000,-1-n%86400,86400+n%86400) FROM numbers"),
+			replace.Replace("INSERT INTO cache " + numbers("32") + "SELECT 'app_cache_large:'||n," +
+				"'s:4200000:\"'||replace(hex(zeroblob(700000)),'00','xyz\\\"'||char(10))||'\";',UNIX_TIMESTAMP()+86400 FROM numbers"),
+		}
+	}
+	conn, err := s.DB().Connx(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // with the pool
+	for _, statement := range statements {
+		if _, err := conn.ExecContext(context.Background(), statement); err != nil && !strings.HasPrefix(statement, "SET ") { // a variable of MariaDB
+			t.Fatalf("%.60s: %v", statement, err)
+		}
+	}
+}
