@@ -68,15 +68,18 @@ func (s *subject) fill(tb testing.TB, name string, rows int, expiration string) 
 	tb.Helper()
 	const digit = "(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4" +
 		" UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
+	const batch = 100_000 // the by-hand side does not wait for an answer for longer than half a minute
 	var numbers, tables []string
-	for i, scale := 0, 1; scale < rows; i, scale = i+1, scale*10 {
+	for i, scale := 0, 1; scale < min(rows, batch); i, scale = i+1, scale*10 {
 		numbers = append(numbers, fmt.Sprintf("%d*t%d.d", scale, i))
 		tables = append(tables, fmt.Sprintf("%s t%d", digit, i))
 	}
-	err := s.statement("INSERT INTO cache SELECT CONCAT(?,LPAD(HEX(n*2654435761 % 4294967296),8,'0')),CONCAT('s:92:\"',REPEAT('x',92),'\";'),"+expiration+
-		" FROM (SELECT "+strings.Join(numbers, "+")+" n FROM "+strings.Join(tables, ",")+") numbers WHERE n<?", prefix+name+":", rows)
-	if err != nil {
-		tb.Fatalf("fill the table: %v", err)
+	for from := 0; from < rows; from += batch {
+		err := s.statement("INSERT INTO cache SELECT CONCAT(?,LPAD(HEX(n*2654435761 % 4294967296),8,'0')),CONCAT('s:92:\"',REPEAT('x',92),'\";'),"+expiration+
+			" FROM (SELECT ?+"+strings.Join(numbers, "+")+" n FROM "+strings.Join(tables, ",")+") numbers WHERE n<?", prefix+name+":", from, rows)
+		if err != nil {
+			tb.Fatalf("fill the table: %v", err)
+		}
 	}
 }
 
