@@ -81,8 +81,9 @@ func (s *Store) increment(ctx context.Context, key string, by int64) (int64, err
 		o outcome
 	)
 	err := s.repeat(ctx, once, func() error {
-		return s.on(ctx, once, func(on executor) (err error) {
-			n, o, err = s.dialect.incremented(ctx, on, s.text(s.sql.increment), rowKey, by)
+		text := s.text(s.sql.increment)
+		return s.on(ctx, func(on executor) (err error) {
+			n, o, err = s.dialect.incremented(ctx, on, text, rowKey, by)
 			return err
 		})
 	})

@@ -294,6 +294,48 @@ func TestStore_AnEndedContextIsNotUnknown(t *testing.T) {
 	}
 }
 
+// A context that ends while every connection is in use ends an operation that was not sent.
+func TestStore_AContextThatEndsInTheQueueOfThePoolIsNotUnknown(t *testing.T) {
+	for name, s := range map[string]*store.Store{"sqlite": openSQLite(t), "mysql": openMySQL(t)} {
+		s.DB().SetMaxOpenConns(1)
+		lock := s.Lock("l", time.Minute)
+		for operation, run := range map[string]func(context.Context) error{
+			"Put":         func(ctx context.Context) error { return s.Put(ctx, "k", 1, time.Minute) },
+			"Forever":     func(ctx context.Context) error { return s.Forever(ctx, "k", 1) },
+			"PutMany":     func(ctx context.Context) error { return s.PutMany(ctx, map[string]any{"k": 1}, time.Minute) },
+			"big PutMany": func(ctx context.Context) error { return s.PutMany(ctx, many(1001), time.Minute) },
+			"Add":         func(ctx context.Context) error { return yes(s.Add(ctx, "k", 1, time.Minute)) },
+			"Increment":   func(ctx context.Context) error { _, err := s.Increment(ctx, "k", 1); return err },
+			"Touch":       func(ctx context.Context) error { return yes(s.Touch(ctx, "k", time.Minute)) },
+			"Forget":      func(ctx context.Context) error { return yes(s.Forget(ctx, "k")) },
+			"Acquire":     func(ctx context.Context) error { return yes(lock.Acquire(ctx)) },
+			"Refresh":     func(ctx context.Context) error { return yes(lock.Refresh(ctx)) },
+			"Release":     func(ctx context.Context) error { return yes(lock.Release(ctx)) },
+			"PutIfLocked": func(ctx context.Context) error { return yes(s.PutIfLocked(ctx, lock, "k", 1, time.Minute)) },
+		} {
+			conn, err := s.DB().Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+			err = run(ctx)
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrOutcomeUnknown) {
+				t.Errorf("%s: %s: error is %v, want only that the context ended", name, operation, err)
+			}
+			_ = conn.Close()
+		}
+	}
+}
+
+func many(n int) map[string]any {
+	values := make(map[string]any, n)
+	for i := range n {
+		values[fmt.Sprint("key", i)] = i
+	}
+	return values
+}
+
 func TestStore_NoAccessIsAnErrorOfItsOwn(t *testing.T) {
 	for name, change := range map[string]func(*mysql.Config){
 		"a wrong password":    func(c *mysql.Config) { c.Passwd = "wr0ng-pass" },

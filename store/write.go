@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -157,16 +158,24 @@ func (s *Store) putAll(ctx context.Context, batches [][]any) error {
 	})
 }
 
+// inTransaction commits what do does, or nothing. Until the commit is sent, nothing is applied, whatever the error.
 func (s *Store) inTransaction(ctx context.Context, do func(*sqlx.Tx) error) error {
 	tx, err := s.write.BeginTxx(ctx, nil)
 	if err != nil {
-		return err
+		return uncommittedError{err}
 	}
-	if err := do(tx); err != nil {
+	err = do(tx)
+	if ended := ctx.Err(); ended != nil && (err == nil || errors.Is(err, sql.ErrTxDone)) {
+		err = ended // with which the transaction is rolled back
+	}
+	if err != nil {
 		_ = tx.Rollback() // the error that led here says more
-		return err
+		return uncommittedError{err}
 	}
-	return tx.Commit()
+	if err = tx.Commit(); errors.Is(err, sql.ErrTxDone) {
+		return uncommittedError{ctx.Err()}
+	}
+	return err
 }
 
 // Add stores value under key for ttl if the key is absent or expired, and reports whether it did.
