@@ -107,7 +107,7 @@ func Flexible[T any](ctx context.Context, s *Store, key string, fresh, stale tim
 		value, err = flexible(ctx, f, fn)
 	}
 	if err != nil {
-		return value, fmt.Errorf("flexible %q: %w", key, err)
+		return value, fmt.Errorf("flexible %s: %w", shown(key), err)
 	}
 	return value, nil
 }

@@ -50,11 +50,11 @@ func (f Funnel) Sleep(d time.Duration) Funnel { f.sleep = d; return f }
 // Laravel counts the wait in whole seconds and takes any trouble with the database for a taken slot.
 func (f Funnel) Then(ctx context.Context, fn func(context.Context) error) error {
 	if f.limit < 1 {
-		return fmt.Errorf("funnel %q: %w", f.name, &LimitError{What: "limit", Limit: "at least 1", Got: strconv.Itoa(f.limit)})
+		return fmt.Errorf("funnel %s: %w", shown(f.name), &LimitError{What: "limit", Limit: "at least 1", Got: strconv.Itoa(f.limit)})
 	}
 	slot, err := f.slot(ctx)
 	if err != nil {
-		return fmt.Errorf("funnel %q: %w", f.name, err)
+		return fmt.Errorf("funnel %s: %w", shown(f.name), err)
 	}
 	return slot.while(ctx, fn)
 }

@@ -55,7 +55,7 @@ func (s *Store) getAsked(ctx context.Context, key string, dst any) (err error) {
 		err = item.Decode(dst)
 	}
 	if err != nil {
-		return fmt.Errorf("get %q: %w", key, err)
+		return fmt.Errorf("get %s: %w", shown(key), err)
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func (s *Store) Item(ctx context.Context, key string) (item Item, err error) {
 	defer func() { op.end(ctx, record.Hit, 1, err) }()
 	item, err = s.itemToRemember(ctx, key)
 	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", key, err)
+		return Item{}, fmt.Errorf("get %s: %w", shown(key), err)
 	}
 	return item, nil
 }
@@ -133,7 +133,7 @@ func (s *Store) Has(ctx context.Context, key string) (live bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("has %q: %w", key, err)
+		return false, fmt.Errorf("has %s: %w", shown(key), err)
 	}
 	return found == rowKey && expiration > now, nil
 }
@@ -213,16 +213,16 @@ func (s *Store) Pull(ctx context.Context, key string, dst any) (err error) {
 			err = last.again(item)
 		}
 		if err != nil {
-			return fmt.Errorf("pull %q: %w", key, err)
+			return fmt.Errorf("pull %s: %w", shown(key), err)
 		}
 		// The companion goes first: without it the value is only taken for older than it is, should the next step fail.
 		companion := s.prefix + companionPrefix + key
 		if _, err := s.exec(ctx, idempotent, s.sql.forget, companion, companion, companion, companion); err != nil {
-			return fmt.Errorf("pull %q: %w", key, err)
+			return fmt.Errorf("pull %s: %w", shown(key), err)
 		}
 		taken, err := s.exec(ctx, once, s.sql.take, rowKey, rowKey, string(item.stored), item.Expiration)
 		if err != nil {
-			return fmt.Errorf("pull %q: %w", key, err)
+			return fmt.Errorf("pull %s: %w", shown(key), err)
 		}
 		if taken.affected > 0 {
 			return nil

@@ -77,7 +77,7 @@ func RememberForever[T any](ctx context.Context, s *Store, key string, fn func(c
 func RememberTTL[T any](ctx context.Context, s *Store, key string, fn func(context.Context) (T, time.Duration, error), opts ...RememberOption) (T, error) {
 	value, err := remember(ctx, s, key, fn, opts)
 	if err != nil {
-		return value, fmt.Errorf("remember %q: %w", key, err)
+		return value, fmt.Errorf("remember %s: %w", shown(key), err)
 	}
 	return value, nil
 }

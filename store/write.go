@@ -52,7 +52,7 @@ func (s *Store) Put(ctx context.Context, key string, value any, ttl time.Duratio
 		_, err = s.exec(ctx, idempotent, s.sql.put+s.sql.putRow+s.sql.putTail, rowKey, column, wholeSeconds(ttl))
 	}
 	if err != nil {
-		return fmt.Errorf("put %q: %w", key, err)
+		return fmt.Errorf("put %s: %w", shown(key), err)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (s *Store) Forever(ctx context.Context, key string, value any) (err error) 
 		err = s.forever(ctx, rowKey, column)
 	}
 	if err != nil {
-		return fmt.Errorf("put %q: %w", key, err)
+		return fmt.Errorf("put %s: %w", shown(key), err)
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (s *Store) batches(values map[string]any, seconds int64) ([][]any, error) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		rowKey, column, err := s.row(key, values[key])
 		if err != nil {
-			return nil, fmt.Errorf("key %q: %w", key, err)
+			return nil, fmt.Errorf("key %s: %w", shown(key), err)
 		}
 		if len(batch) == maxList*rowArgs || len(batch) > 0 && size+len(column) > maxBatch {
 			batches, batch, size = append(batches, batch), nil, 0
@@ -202,7 +202,7 @@ func (s *Store) add(ctx context.Context, key string, value any, ttl time.Duratio
 	defer s.memory.wrote(key)
 	rowKey, column, err := s.row(key, value)
 	if err != nil {
-		return false, fmt.Errorf("add %q: %w", key, err)
+		return false, fmt.Errorf("add %s: %w", shown(key), err)
 	}
 	if ttl <= 0 {
 		return false, nil
@@ -212,11 +212,11 @@ func (s *Store) add(ctx context.Context, key string, value any, ttl time.Duratio
 		a, err = s.exec(ctx, once, s.sql.addClamped, rowKey, column, wholeSeconds(ttl))
 	}
 	if err != nil {
-		return false, fmt.Errorf("add %q: %w", key, err)
+		return false, fmt.Errorf("add %s: %w", shown(key), err)
 	}
 	switch s.dialect.added(a) {
 	case lookalike:
-		return false, fmt.Errorf("add %q: %w", key, ErrLookalikeKey)
+		return false, fmt.Errorf("add %s: %w", shown(key), ErrLookalikeKey)
 	case held:
 		return false, nil
 	}
@@ -237,7 +237,7 @@ func (s *Store) Touch(ctx context.Context, key string, ttl time.Duration) (bool,
 	outcome, rows := one(touched, then, record.Miss)
 	op.end(ctx, outcome, rows, err)
 	if err != nil {
-		return false, fmt.Errorf("touch %q: %w", key, err)
+		return false, fmt.Errorf("touch %s: %w", shown(key), err)
 	}
 	return touched, nil
 }
@@ -260,7 +260,7 @@ func (s *Store) Forget(ctx context.Context, key string) (bool, error) {
 	outcome, rows := one(gone, record.Forgotten, record.Miss)
 	op.end(ctx, outcome, rows, err)
 	if err != nil {
-		return false, fmt.Errorf("forget %q: %w", key, err)
+		return false, fmt.Errorf("forget %s: %w", shown(key), err)
 	}
 	return gone, nil
 }
