@@ -86,7 +86,9 @@ func checkHold(what string, ttl time.Duration) error {
 	return &LimitError{What: what, Limit: "at least " + minHold.String(), Got: ttl.String()}
 }
 
-func (l *Lock) lost(why error) error { return fmt.Errorf("lock %s: %w: %w", shown(l.name), ErrLockLost, why) }
+func (l *Lock) lost(why error) error {
+	return fmt.Errorf("lock %s: %w: %w", shown(l.name), ErrLockLost, why)
+}
 
 // orLost adds to an error under Hold's context that the lock was lost, if it was.
 func orLost(held context.Context, err error) error {

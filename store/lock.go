@@ -245,7 +245,7 @@ func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value a
 		return false, fmt.Errorf("put %s under lock %s: %w", shown(key), shown(lock.name), err)
 	}
 	lockKey := lock.store.prefix + lock.name
-	a, err := s.exec(ctx, idempotent, s.sql.putIfLocked, rowKey, column, wholeSeconds(ttl), lockKey, lockKey, lock.owner)
+	a, err := s.execFor(ctx, idempotent, ttl, s.sql.putIfLocked, rowKey, column, wholeSeconds(ttl), lockKey, lockKey, lock.owner)
 	if err != nil {
 		return false, fmt.Errorf("put %s under lock %s: %w", shown(key), shown(lock.name), err)
 	}
