@@ -45,6 +45,11 @@ var (
 	// is nothing to do: the other one does it.
 	ErrPruning = errors.New("another pruner is at work on this table")
 
+	// ErrOtherLocks is returned by PutIfLocked for a lock that stands in another lock table, or in another database, than the store's: nothing there
+	// says whether it is held. Stores share their locks, whatever their prefixes, if their lock tables have one name and they are over one pool or
+	// were opened with the same host and database.
+	ErrOtherLocks = errors.New("the lock is one of another lock table or database")
+
 	// ErrNoPrefix is returned by Flush and FlushLocks when the store has no prefix, so that they would empty a table that other
 	// applications may share. FlushAll and FlushAllLocks do that when it is meant.
 	ErrNoPrefix = errors.New("the prefix is empty, so a flush would delete every row of the table: use FlushAll or FlushAllLocks if that is meant")

@@ -229,7 +229,7 @@ func (l *Lock) current(ctx context.Context) (owner string, left time.Duration, e
 // PutIfLocked stores value under key for ttl if the lock is still held by its owner, and reports whether it did. Test and write are one
 // statement, so that a holder which was stalled for longer than its lock lasted cannot overwrite what the next one wrote.
 //
-// The ttl must be more than 0. On a Galera cluster two nodes may still both let their writer pass for the moment that replication takes.
+// The ttl must be more than 0. A lock of another lock table, or another database, is refused with [ErrOtherLocks]. On a Galera cluster two nodes may still both let their writer pass for the moment that replication takes.
 func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value any, ttl time.Duration) (stored bool, err error) {
 	op := s.begin(record.PutIfLocked, key)
 	defer func() {
@@ -241,6 +241,9 @@ func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value a
 	if err == nil && ttl <= 0 {
 		err = &LimitError{What: "ttl", Limit: "more than 0", Got: ttl.String()}
 	}
+	if err == nil && !s.sharesLocks(lock.store) {
+		err = ErrOtherLocks // rather than an answer about a row of the same name
+	}
 	if err != nil {
 		return false, fmt.Errorf("put %s under lock %s: %w", shown(key), shown(lock.name), err)
 	}
@@ -250,4 +253,10 @@ func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value a
 		return false, fmt.Errorf("put %s under lock %s: %w", shown(key), shown(lock.name), err)
 	}
 	return s.dialect.fencedWrite(a), nil
+}
+
+// sharesLocks reports whether the other store's locks stand in this one's lock table: both are over one pool, or were opened for one database.
+func (s *Store) sharesLocks(other *Store) bool {
+	sameDatabase := s.write == other.write || s.place != "" && s.place == other.place
+	return sameDatabase && s.lockTable == other.lockTable
 }

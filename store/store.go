@@ -66,6 +66,7 @@ type Store struct {
 	config
 	read, write *sqlx.DB // the same pool, but for a SQLite file, which has one writer
 	owned       []*sqlx.DB
+	place       string // which database Open has opened; "" if that is not known
 	dialect     dialect
 	sql         statements
 	memory      *memory // nil if there is none
