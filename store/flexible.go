@@ -97,7 +97,7 @@ func WithRefreshPause(d time.Duration) FlexibleOption {
 //		return err
 //	}
 //
-// [Store.Wait] waits for refreshes, before Close. [ErrNotStored] is as in Remember. A hit is one round trip; a miss is five, besides fn.
+// [Store.Wait] waits for refreshes, before Close, which does not end them. [ErrNotStored] is as in Remember. A hit is one round trip; a miss is five, besides fn.
 //
 // Laravel writes the time of the PHP server, and its refreshes last for as long as a lock without a time, a day, if they die.
 func Flexible[T any](ctx context.Context, s *Store, key string, fresh, stale time.Duration, fn func(context.Context) (T, error), opts ...FlexibleOption) (T, error) {
@@ -341,12 +341,25 @@ func (f *flexibleKey) noteFailure(created int64, ttl time.Duration, err error) {
 	if before, ok := f.store.failures.Swap(f.key, now); ok {
 		before.(*refreshFailure).forget.Stop()
 	}
+	if f.store.closed.Load() { // since, perhaps: then it is too late for forgetFailures
+		f.store.forgetFailure(f.key)
+	}
 }
 
-func (f *flexibleKey) noteSuccess() {
-	if before, ok := f.store.failures.LoadAndDelete(f.key); ok {
+func (f *flexibleKey) noteSuccess() { f.store.forgetFailure(f.key) }
+
+func (s *Store) forgetFailure(key string) {
+	if before, ok := s.failures.LoadAndDelete(key); ok {
 		before.(*refreshFailure).forget.Stop()
 	}
+}
+
+// forgetFailures leaves no timer behind, which would keep the whole store in memory for as long as a value lives.
+func (s *Store) forgetFailures() {
+	s.failures.Range(func(key, _ any) bool {
+		s.forgetFailure(key.(string))
+		return true
+	})
 }
 
 // failure returns why the last refresh of the value that was made then failed, nil if it did not.

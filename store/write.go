@@ -314,7 +314,11 @@ func (s *Store) FlushWithProgress(ctx context.Context, allPrefixes bool, progres
 	case prefix == "":
 		return 0, ErrNoPrefix
 	}
-	deleted, err = s.flush(ctx, s.sql.keys, s.sql.deleteKeys, prefix, progress)
+	deleted, err = s.flush(ctx, s.sql.keys, s.sql.deleteKeys, prefix, func(n int64) {
+		if deleted = n; progress != nil { // which may panic
+			progress(n)
+		}
+	})
 	if err != nil {
 		return deleted, fmt.Errorf("flush: %w", err)
 	}
