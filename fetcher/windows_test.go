@@ -3,6 +3,7 @@ package fetcher_test
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -73,6 +74,20 @@ func TestFetcher_RefreshAheadOfZeroFetchesOnExpiryOnly(t *testing.T) {
 		wantCalls(t, v, 1)
 		time.Sleep(11 * time.Second)
 		wantToken(t, f, numbered(2))
+	})
+}
+
+// A time ahead that is longer than any life is half of the life, however long it is.
+func TestFetcher_ARefreshAheadBeyondAllBoundsIsHalfOfTheLife(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f := process(t, s, v, fetcher.WithRefreshAhead(math.MaxInt64))
+		running(t, f)
+		wantToken(t, f, numbered(1))
+		time.Sleep(3450 * time.Second)
+		wantCalls(t, v, 1)
+		time.Sleep(100 * time.Second)
+		wantCalls(t, v, 2)
 	})
 }
 
