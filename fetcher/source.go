@@ -85,7 +85,8 @@ func Fingerprint(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// A Parent is a token that another source needs in order to ask for its own, as the vendors' tickets do. A [*Fetcher] is one.
+// A Parent is a token that another source needs in order to ask for its own, as the vendors' tickets do. A [*Fetcher] is one. Of a parent that has
+// [Fetcher.Info] too, a ticket has the app: tickets of two apps, or of two kinds, that share a key are noticed then.
 type Parent interface {
 	// Token returns a token that can be used now.
 	Token(ctx context.Context) (string, error)
