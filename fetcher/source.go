@@ -119,7 +119,8 @@ const (
 )
 
 // A Token is a vendor's access token. Printing and logging it, with any verb, shows it masked, and JSON leaves it out: who needs
-// the token reads Value.
+// the token reads Value. But of a struct's unexported fields package fmt cannot call the methods, and prints what they hold: keep the
+// [*Fetcher] in such a field, which shows nothing, or a func() string, and no token.
 type Token struct {
 	// Value is what the vendor's API wants to be sent.
 	Value string `json:"-"`
