@@ -188,7 +188,7 @@ func flexibly[T any](ctx context.Context, f *flexibleKey) (m made[T], found bool
 		return m, false, nil
 	}
 	m.value, found, err = recalled[T](item)
-	m.now, m.ttl = serverTime(companion), min(item.TTL, companion.TTL)
+	m.now, m.ttl = companion.now, min(item.TTL, companion.TTL)
 	return m, found, err
 }
 
@@ -197,9 +197,6 @@ func createdTime(companion Item) (unix int64, ok bool) {
 	err := companion.Decode(&unix)
 	return unix, err == nil
 }
-
-// serverTime tells what the server's clock said when the item was read, in Unix seconds.
-func serverTime(item Item) int64 { return item.Expiration - int64(item.TTL/time.Second) }
 
 // populate makes the value and stores it.
 func populate[T any](ctx context.Context, f *flexibleKey, fn func(context.Context) (T, error)) (T, error) {
@@ -220,7 +217,7 @@ func (f *flexibleKey) putNow(ctx context.Context, value any) error {
 	if err != nil {
 		return err
 	}
-	return f.put(ctx, value, serverTime(companion))
+	return f.put(ctx, value, companion.now)
 }
 
 func (f *flexibleKey) put(ctx context.Context, value any, now int64) error {
@@ -309,7 +306,7 @@ func refresh[T any](ctx context.Context, f *flexibleKey, old made[T], fn func(co
 	if err != nil {
 		return false, err
 	}
-	err = f.put(ctx, value, serverTime(companion))
+	err = f.put(ctx, value, companion.now)
 	return err == nil, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -91,6 +92,7 @@ func (f Funnel) slot(ctx context.Context) (*Lock, error) {
 
 // jitter returns d, give or take 20 %, and at least a millisecond.
 func jitter(d time.Duration) time.Duration {
-	d = max(d, time.Millisecond)
-	return max(d/5*4+rand.N(d/5*2), time.Millisecond) // divided first, or a long one would overflow
+	const most = math.MaxInt64 / 2 // of which a fifth more does not overflow
+	d = min(max(d, time.Millisecond), most)
+	return max(d/5*4+rand.N(d/5*2), time.Millisecond)
 }

@@ -21,6 +21,7 @@ type Item struct {
 	TTL        time.Duration // how long the row still lived, by the database server's clock, when it was read; more than 0
 
 	stored []byte // the column's own text, which Raw is decoded from
+	now    int64  // what the server's clock said when the row was read, in Unix seconds
 }
 
 // Decode decodes the item's value into dst as php.Unmarshal does, and returns ErrCorrupt if the stored bytes are no PHP
@@ -81,19 +82,18 @@ func (s *Store) item(ctx context.Context, key string) (Item, error) {
 	var (
 		found string
 		item  = Item{Key: key}
-		now   int64
 	)
 	err := s.repeat(ctx, reading, func() error {
-		return s.read.QueryRowContext(ctx, s.text(s.sql.get), rowKey).Scan(&found, &item.stored, &item.Expiration, &now)
+		return s.read.QueryRowContext(ctx, s.text(s.sql.get), rowKey).Scan(&found, &item.stored, &item.Expiration, &item.now)
 	})
 	switch {
-	case errors.Is(err, sql.ErrNoRows), err == nil && (found != rowKey || item.Expiration <= now):
+	case errors.Is(err, sql.ErrNoRows), err == nil && (found != rowKey || item.Expiration <= item.now):
 		return Item{}, ErrNotFound
 	case err != nil:
 		return Item{}, err
 	}
 	item.Raw = s.dialect.fromColumn(item.stored)
-	item.TTL = remaining(item.Expiration, now)
+	item.TTL = remaining(item.Expiration, item.now)
 	return item, nil
 }
 
@@ -178,16 +178,15 @@ func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]s
 			var (
 				found string
 				item  Item
-				now   int64
 			)
-			if err := rows.Scan(&found, &item.stored, &item.Expiration, &now); err != nil {
+			if err := rows.Scan(&found, &item.stored, &item.Expiration, &item.now); err != nil {
 				return err
 			}
 			key, ok := wanted[found] // a look-alike of a wanted key is not wanted
-			if !ok || item.Expiration <= now {
+			if !ok || item.Expiration <= item.now {
 				continue
 			}
-			item.Key, item.Raw, item.TTL = key, s.dialect.fromColumn(item.stored), remaining(item.Expiration, now)
+			item.Key, item.Raw, item.TTL = key, s.dialect.fromColumn(item.stored), remaining(item.Expiration, item.now)
 			items[key] = item
 		}
 		return rows.Err()
