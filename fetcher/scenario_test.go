@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -828,6 +829,22 @@ func TestScenario18_TokenOfAnOutageIsWrittenOnRecovery(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestScenario18_TokenOfAnOutageDoesNotReplaceOneThatLivesForever(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		v.info.Life = 0 // not documented
+		s.Fail(errors.New("database is down"))
+		f := process(t, s, v)
+		running(t, f)
+		wantToken(t, f, numbered(1))
+		s.Put(key, "the-one-that-never-ends", (math.MaxInt64/time.Second-1)*time.Second)
+		s.Fail(nil)
+		time.Sleep(20 * time.Second)
+		wantRow(t, s, quoted("the-one-that-never-ends"))
+		wantToken(t, f, "the-one-that-never-ends")
+	})
 }
 
 func TestScenario18_FailoverThatLosesTheLastWrite(t *testing.T) {

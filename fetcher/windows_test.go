@@ -145,6 +145,40 @@ func TestFetcher_StateThatCannotBeReadSaysNothing(t *testing.T) {
 	}
 }
 
+// Nor is one whose numbers no fetcher would write: the vendor is asked, and again after it failed, within a day and a bit.
+func TestFetcher_StateWithImpossibleNumbersStopsNobodyForLong(t *testing.T) {
+	for _, n := range []int{math.MinInt, -1 << 62, -1, 0, 1, 3601, 86400, 86401, 1 << 34, math.MaxInt} {
+		for _, life := range []time.Duration{2 * time.Second, 24 * time.Hour, 24*time.Hour + time.Second, (math.MaxInt64/time.Second - 1) * time.Second} {
+			bubble(t, func(t *testing.T) {
+				s, v := newTable(), newVendor(fetcher.SameRenewed)
+				s.Put(fetcher.StateKey(key), map[string]any{
+					"version": 1, "ttl": n, "app": "app", "token": fetcher.Fingerprint(numbered(7)), "life": n, "reason": "missing",
+					"failure": map[string]any{
+						"fingerprint": "credentials", "class": "transient", "code": "", "status": n, "message": "no", "advice": "", "request": "",
+						"attempts": n, "pause": n,
+					},
+					"rejection": map[string]any{"token": fetcher.Fingerprint(numbered(7)), "same": false, "ago": n, "fetched": n},
+				}, life)
+				s.Put(key, numbered(7), min(life, time.Hour))
+				v.Refuse(refusal(fetcher.ClassTransient, 0))
+				f := process(t, s, v)
+				_, err := f.Token(t.Context())
+				if err != nil && strings.Contains(err.Error(), "panic") {
+					t.Fatalf("numbers of %d: %v", n, err)
+				}
+				running(t, f)
+				time.Sleep(25 * time.Hour)
+				if v.Calls() == 0 {
+					t.Errorf("numbers of %d in a row that lives for %v: nobody has asked the vendor in 25 h", n, life)
+				}
+				v.Answer(nil)
+				time.Sleep(2 * time.Minute)
+				wantToken(t, f, numbered(1))
+			})
+		}
+	}
+}
+
 func TestFetcher_RefreshFetchesWhateverWasRemembered(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.NewOldDies)
