@@ -52,7 +52,7 @@
 // such as wrong credentials. It ends sooner when a token appears in the row, with other credentials, and when [Fetcher.Refresh] is called.
 //
 // While the database cannot be used, tokens in memory are handed out as long as they live. A process without one asks the vendor itself, at most once a
-// minute, where a second token harms nobody ([Info.Renewal]); where it would end the others' token, the database's error is returned.
+// minute and every 5 minutes if that fails, where a second token harms nobody ([Info.Renewal]); where it would end the others' token, the database's error is returned.
 //
 // # The wrong token
 //
@@ -129,7 +129,8 @@ type Fetcher struct {
 	same          verdictOn // the vendor gave a rejected token again
 	tooOften      verdictOn // the vendor was asked because of a rejection
 	failure       *failure
-	nextDirect    int64
+	nextDirect    int64   // when the vendor may be asked again without the database
+	inVain        int     // how many such fetches were of no use, in a row
 	replaced      []int64 // when others replaced a token that had its life before it
 	alarms        map[AlarmKind]raised
 }

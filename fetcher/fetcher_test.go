@@ -270,7 +270,8 @@ func TestFetcher_RowLivesAsLongAsTheTokenLessTheMargin(t *testing.T) {
 			t.Fatal(err)
 		}
 		item, err := s.Item(t.Context(), key)
-		if err != nil || item.Expiration != 1000+c.want || result.Token.ExpiresIn.Round(100*time.Millisecond) != item.TTL {
+		since := item.TTL - result.Token.ExpiresIn // what storing it took, on a busy machine too
+		if err != nil || item.Expiration != 1000+c.want || since < 0 || since >= time.Second {
 			t.Errorf("life %v: expiration %d, said %v, %v, want %d", c.life, item.Expiration, result.Token.ExpiresIn, err, 1000+c.want)
 		}
 		if _, err := s.Forget(t.Context(), key); err != nil {

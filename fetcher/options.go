@@ -81,7 +81,7 @@ func WithRefreshAhead(ahead time.Duration) Option {
 		if ahead < 0 {
 			return fmt.Errorf("refresh ahead %v: want 0 or more", ahead)
 		}
-		c.refreshAhead = ahead
+		c.refreshAhead = min(ahead, maxLife) // which is longer than any row lives, and can be multiplied
 		return nil
 	})
 }
@@ -145,13 +145,14 @@ func WithStale(grace time.Duration) Option {
 }
 
 // WithRejectInterval sets how often the fleet asks the vendor because of rejections at the most: whoever says that tokens are rejected cannot use
-// up the quota. Sooner than that, [Fetcher.Reject] returns [ErrRejectedTooOften]. Whole seconds, rounded up. Defaults to 10 s,
+// up the quota. Sooner than that, [Fetcher.Reject] returns [ErrRejectedTooOften]. Whole seconds, rounded up, and at most a day, which is for how
+// long the fleet remembers. Defaults to 10 s,
 // and to a minute where a new token ends the former one ([NewOldDies]): each rejection gets another token there, so that nothing else tells a
 // caller who is wrong from one who is right, and WeChat gives 2000 a day.
 func WithRejectInterval(every time.Duration) Option {
 	return option(func(c *config) error {
-		if every <= 0 {
-			return fmt.Errorf("reject interval %v: want more than 0", every)
+		if every <= 0 || every > stateLife {
+			return fmt.Errorf("reject interval %v: want more than 0 and at most %v", every, stateLife)
 		}
 		c.rejectEvery = every
 		return nil

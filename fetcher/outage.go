@@ -9,9 +9,13 @@ import (
 	"github.com/larder-cache/larder/store"
 )
 
-// directEvery is how often a process that has neither a token nor the database may ask the vendor by itself. It is a bound for the vendor's
-// sake: a fleet of a hundred processes asks at most a hundred times a minute.
-const directEvery = time.Minute
+// How often a process that has neither a token nor the database may ask the vendor by itself: once a minute, and after fetches in vain 2, 4 and then 5
+// minutes later. It is a bound for the vendor's sake, which each process keeps for itself, a fifth sooner or later than the others: of a hundred
+// processes at most a hundred ask in a minute, and twenty while the vendor is in trouble too. Those that get a token do not ask again while it lives.
+const (
+	directEvery = time.Minute
+	maxDirect   = 5 * time.Minute
+)
 
 // withoutTable does an errand while the database cannot be used: with the token in memory, or, where that harms nobody, a token of this process's own.
 // A token that was rejected is out of use then, as after a fetch that failed.
@@ -42,7 +46,7 @@ func (f *Fetcher) alone(ctx context.Context, e errand, trouble error) (*held, er
 	f.mu.Lock()
 	wait := time.Duration(f.nextDirect - now.mono)
 	if wait <= 0 {
-		f.nextDirect = now.after(directEvery)
+		f.nextDirect = now.after(f.jittered(min(directEvery<<min(f.inVain, 10), maxDirect)))
 	}
 	f.mu.Unlock()
 	if wait > 0 {
@@ -67,12 +71,14 @@ func (f *Fetcher) fetchAlone(ctx context.Context, e errand, trouble error) (*hel
 	took := f.now().since(begun)
 	if err != nil {
 		noted, _ := f.noteFailure(err, nil)
+		f.noteDirect(true)
 		f.counts.outcome(string(noted.class))
 		f.emit(Event{Kind: EventFetchFailed, Why: e.why, Class: noted.class, Err: err, Took: took})
 		f.judgeFailing()
 		return nil, fmt.Errorf("%w; and the database: %w", err, trouble)
 	}
 	f.counts.direct.Add(1)
+	f.noteDirect(e.not != "") // a token that replaces one after another that is rejected is of no more use than none
 	h := f.newHeld(token.Value, from, token.ExpiresIn, token.ExpiresIn, FromSource)
 	h.unstored = true
 	f.fetched(h, e.why, took)
@@ -88,6 +94,17 @@ func (f *Fetcher) fetchAlone(ctx context.Context, e errand, trouble error) (*hel
 	return f.take(h), nil
 }
 
+// noteDirect counts the fetches without the database that were in vain, since the last that was not.
+func (f *Fetcher) noteDirect(inVain bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if inVain {
+		f.inVain++
+		return
+	}
+	f.inVain, f.nextDirect = 0, f.now().after(f.jittered(directEvery))
+}
+
 // noteTrouble tells once that the database is in trouble, and noteWell that it is not any more.
 func (f *Fetcher) noteTrouble(err error) {
 	if f.trouble.CompareAndSwap(false, true) {
@@ -97,6 +114,9 @@ func (f *Fetcher) noteTrouble(err error) {
 
 func (f *Fetcher) noteWell() {
 	if f.trouble.CompareAndSwap(true, false) {
+		f.mu.Lock()
+		f.inVain = 0
+		f.mu.Unlock()
 		f.emit(Event{Kind: EventStoreWell})
 	}
 }

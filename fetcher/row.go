@@ -153,7 +153,7 @@ func (f *Fetcher) isAlien(v view) bool {
 // isOlder reports whether the token in memory was stored, or was to be stored, after the row's.
 func (f *Fetcher) isOlder(v view, before *held, now instant) bool {
 	const clearly = time.Minute
-	if before.unstored && before.left(now) > v.token.ExpiresIn+clearly {
+	if before.unstored && before.left(now)-clearly > v.token.ExpiresIn {
 		return true
 	}
 	return before.sum != v.sum && f.isFormer(v.sum) && before.left(now) > v.token.ExpiresIn

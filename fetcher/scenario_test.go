@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -739,6 +740,60 @@ func TestScenario18_WithoutDatabaseAndTokenFetchesAreBounded(t *testing.T) {
 	})
 }
 
+// A fleet without the database must not be what keeps a vendor in trouble down, and comes back with it.
+func TestScenario18_AFleetWithoutDatabaseSparesAVendorInTrouble(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const fleet = 20
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		s.Fail(errors.New("database is down"))
+		v.Refuse(refusal(fetcher.ClassTransient, 0))
+		var processes []*fetcher.Fetcher
+		for range fleet {
+			processes = append(processes, process(t, s, v))
+		}
+		running(t, processes...)
+		time.Sleep(10 * time.Minute)
+		early := v.Calls()
+		time.Sleep(50 * time.Minute)
+		if late := v.Calls() - early; early < 4*fleet || early > 6*fleet || late < 8*fleet || late > 14*fleet {
+			t.Errorf("%d processes asked %d times in 10 minutes and %d times in the 50 after, want about 5 and 10 each", fleet, early, late)
+		}
+		v.Answer(nil)
+		time.Sleep(6*time.Minute + 30*time.Second)
+		for _, f := range processes {
+			if err := f.Fresh(time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		asked := v.Calls()
+		time.Sleep(time.Hour)
+		wantCalls(t, v, asked) // each has its own in memory
+	})
+}
+
+// The pauses that a vendor in trouble was spared by are over with it, also where tokens live for less than them.
+func TestScenario18_WithoutDatabaseShortLivesAreRenewedAfterTheVendorsTrouble(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		v.life = 6 * time.Minute // of which the row has 3
+		s.Fail(errors.New("database is down"))
+		v.Refuse(refusal(fetcher.ClassTransient, 0))
+		f := process(t, s, v)
+		running(t, f)
+		time.Sleep(20 * time.Minute)
+		v.Answer(nil)
+		for f.Fresh(0) != nil {
+			time.Sleep(time.Second)
+		}
+		for range 600 {
+			time.Sleep(time.Second)
+			if err := f.Fresh(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // A wrong password is no outage: a line of cron with one would ask the vendor every minute, and look as if all were well.
 func TestScenario18_WhatIsWronglyConfiguredIsNotFetchedAround(t *testing.T) {
 	for _, wrong := range []error{store.ErrNoAccess, store.ErrNoTable, store.ErrLookalikeKey, &store.LimitError{What: "row key"}} {
@@ -774,6 +829,22 @@ func TestScenario18_TokenOfAnOutageIsWrittenOnRecovery(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestScenario18_TokenOfAnOutageDoesNotReplaceOneThatLivesForever(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		v.info.Life = 0 // not documented
+		s.Fail(errors.New("database is down"))
+		f := process(t, s, v)
+		running(t, f)
+		wantToken(t, f, numbered(1))
+		s.Put(key, "the-one-that-never-ends", (math.MaxInt64/time.Second-1)*time.Second)
+		s.Fail(nil)
+		time.Sleep(20 * time.Second)
+		wantRow(t, s, quoted("the-one-that-never-ends"))
+		wantToken(t, f, "the-one-that-never-ends")
+	})
 }
 
 func TestScenario18_FailoverThatLosesTheLastWrite(t *testing.T) {

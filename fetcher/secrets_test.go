@@ -286,3 +286,31 @@ func TestScenario19_PanicOfASourceShowsNothing(t *testing.T) {
 	shown.add(err, f.Status())
 	leak.None(t, "the panic", shown.String(), secret)
 }
+
+// As the Token's comment advises those who keep something in a field of their own.
+func TestFetcher_IsNotPrintedFromAnUnexportedField(t *testing.T) {
+	type client struct {
+		tokens *fetcher.Fetcher
+		token  func() string
+	}
+	fake := fetchertest.NewDingTalk()
+	t.Cleanup(fake.Close)
+	source, err := dingtalk.New(fake.AppKey, fake.AppSecret, dingtalk.WithBaseURL(fake.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fetcher.NewOn(newTable(), key, fetcher.Rotate(source, source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := f.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client{f, func() string { return token }}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{c, &c, []client{c}} {
+			leak.None(t, verb, fmt.Sprintf(verb, v), token, fake.AppSecret)
+		}
+	}
+}

@@ -85,7 +85,8 @@ func Fingerprint(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// A Parent is a token that another source needs in order to ask for its own, as the vendors' tickets do. A [*Fetcher] is one.
+// A Parent is a token that another source needs in order to ask for its own, as the vendors' tickets do. A [*Fetcher] is one. Of a parent that has
+// [Fetcher.Info] too, a ticket has the app: tickets of two apps, or of two kinds, that share a key are noticed then.
 type Parent interface {
 	// Token returns a token that can be used now.
 	Token(ctx context.Context) (string, error)
@@ -118,7 +119,8 @@ const (
 )
 
 // A Token is a vendor's access token. Printing and logging it, with any verb, shows it masked, and JSON leaves it out: who needs
-// the token reads Value.
+// the token reads Value. But of a struct's unexported fields package fmt cannot call the methods, and prints what they hold: keep the
+// [*Fetcher] in such a field, which shows nothing, or a func() string, and no token.
 type Token struct {
 	// Value is what the vendor's API wants to be sent.
 	Value string `json:"-"`

@@ -61,22 +61,34 @@ type rejection struct {
 	Fetched int    `php:"fetched"`
 }
 
-// stateOf reads a state row and makes its times count from now. What cannot be read says nothing.
+// stateOf reads a state row and makes its times count from now. What cannot be read says nothing, and what no fetcher writes is cut to what one may:
+// anybody can write the row, and must neither stop the fleet for longer than it lives, a day, nor make it calculate with what overflows.
 func stateOf(item store.Item) state {
 	var s state
-	if item.Decode(&s) != nil || s.Version != stateVersion {
+	if item.TTL > stateLife || item.Decode(&s) != nil || s.Version != stateVersion {
 		return state{}
 	}
+	const day = int(stateLife / time.Second)
+	within := func(n *int, least, most int) { *n = min(max(*n, least), most) }
+	within(&s.TTL, 0, day)
+	within(&s.Life, 0, int(maxLife/time.Second))
 	age := max(0, s.TTL-int(item.TTL/time.Second))
 	if s.Failure != nil {
+		within(&s.Failure.Attempts, 1, maxAttempts)
+		within(&s.Failure.Pause, 0, int(maxPauseAsked/time.Second))
 		s.Failure.Pause -= age
 	}
 	if s.Rejection != nil {
+		within(&s.Rejection.Ago, 0, day)
+		within(&s.Rejection.Fetched, 0, day)
 		s.Rejection.Ago += age
 		s.Rejection.Fetched += age
 	}
 	return s
 }
+
+// maxAttempts is more than any pause is doubled for.
+const maxAttempts = 1 << 20
 
 // FailureOf returns why the last fetch failed, as the state row under [StateKey] tells it, and for how long nobody asks the vendor again, which is the
 // error's RetryAfter; nil if the row tells of no failure. So those who fetch no token themselves can say what is wrong.

@@ -3,6 +3,7 @@ package fetcher_test
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -76,6 +77,20 @@ func TestFetcher_RefreshAheadOfZeroFetchesOnExpiryOnly(t *testing.T) {
 	})
 }
 
+// A time ahead that is longer than any life is half of the life, however long it is.
+func TestFetcher_ARefreshAheadBeyondAllBoundsIsHalfOfTheLife(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		f := process(t, s, v, fetcher.WithRefreshAhead(math.MaxInt64))
+		running(t, f)
+		wantToken(t, f, numbered(1))
+		time.Sleep(3450 * time.Second)
+		wantCalls(t, v, 1)
+		time.Sleep(100 * time.Second)
+		wantCalls(t, v, 2)
+	})
+}
+
 func TestFetcher_ProcessesRefreshAheadAtDifferentTimes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.SameRenewed)
@@ -127,6 +142,40 @@ func TestFetcher_StateThatCannotBeReadSaysNothing(t *testing.T) {
 			s.Put(fetcher.StateKey(key), value, time.Hour)
 			wantToken(t, process(t, s, v), numbered(1))
 		})
+	}
+}
+
+// Nor is one whose numbers no fetcher would write: the vendor is asked, and again after it failed, within a day and a bit.
+func TestFetcher_StateWithImpossibleNumbersStopsNobodyForLong(t *testing.T) {
+	for _, n := range []int{math.MinInt, -1 << 62, -1, 0, 1, 3601, 86400, 86401, 1 << 34, math.MaxInt} {
+		for _, life := range []time.Duration{2 * time.Second, 24 * time.Hour, 24*time.Hour + time.Second, (math.MaxInt64/time.Second - 1) * time.Second} {
+			bubble(t, func(t *testing.T) {
+				s, v := newTable(), newVendor(fetcher.SameRenewed)
+				s.Put(fetcher.StateKey(key), map[string]any{
+					"version": 1, "ttl": n, "app": "app", "token": fetcher.Fingerprint(numbered(7)), "life": n, "reason": "missing",
+					"failure": map[string]any{
+						"fingerprint": "credentials", "class": "transient", "code": "", "status": n, "message": "no", "advice": "", "request": "",
+						"attempts": n, "pause": n,
+					},
+					"rejection": map[string]any{"token": fetcher.Fingerprint(numbered(7)), "same": false, "ago": n, "fetched": n},
+				}, life)
+				s.Put(key, numbered(7), min(life, time.Hour))
+				v.Refuse(refusal(fetcher.ClassTransient, 0))
+				f := process(t, s, v)
+				_, err := f.Token(t.Context())
+				if err != nil && strings.Contains(err.Error(), "panic") {
+					t.Fatalf("numbers of %d: %v", n, err)
+				}
+				running(t, f)
+				time.Sleep(25 * time.Hour)
+				if v.Calls() == 0 {
+					t.Errorf("numbers of %d in a row that lives for %v: nobody has asked the vendor in 25 h", n, life)
+				}
+				v.Answer(nil)
+				time.Sleep(2 * time.Minute)
+				wantToken(t, f, numbered(1))
+			})
+		}
 	}
 }
 

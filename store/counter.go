@@ -29,7 +29,7 @@ func (s *Store) Increment(ctx context.Context, key string, by int64) (int64, err
 	n, err := s.increment(ctx, key, by)
 	op.end(ctx, record.Hit, 1, err)
 	if err != nil {
-		return 0, fmt.Errorf("increment %q: %w", key, err)
+		return 0, fmt.Errorf("increment %s: %w", shown(key), err)
 	}
 	return n, nil
 }
@@ -40,7 +40,7 @@ func (s *Store) Decrement(ctx context.Context, key string, by int64) (int64, err
 	n, err := s.decrement(ctx, key, by)
 	op.end(ctx, record.Hit, 1, err)
 	if err != nil {
-		return 0, fmt.Errorf("decrement %q: %w", key, err)
+		return 0, fmt.Errorf("decrement %s: %w", shown(key), err)
 	}
 	return n, nil
 }
@@ -51,7 +51,7 @@ func (s *Store) IncrementOrAdd(ctx context.Context, key string, by int64, ttl ti
 	op, outcome := s.begin(record.IncrementOrAdd, key), record.Hit
 	defer func() { op.end(ctx, outcome, 1, err) }()
 	if ttl <= 0 {
-		return 0, fmt.Errorf("increment %q: %w", key, &LimitError{What: "ttl", Limit: "more than 0", Got: ttl.String()})
+		return 0, fmt.Errorf("increment %s: %w", shown(key), &LimitError{What: "ttl", Limit: "more than 0", Got: ttl.String()})
 	}
 	for {
 		n, err := s.increment(ctx, key, by)
@@ -59,7 +59,7 @@ func (s *Store) IncrementOrAdd(ctx context.Context, key string, by int64, ttl ti
 			return n, nil
 		}
 		if !errors.Is(err, ErrNotFound) {
-			return 0, fmt.Errorf("increment %q: %w", key, err)
+			return 0, fmt.Errorf("increment %s: %w", shown(key), err)
 		}
 		added, err := s.add(ctx, key, by, ttl)
 		if err != nil {
@@ -81,8 +81,9 @@ func (s *Store) increment(ctx context.Context, key string, by int64) (int64, err
 		o outcome
 	)
 	err := s.repeat(ctx, once, func() error {
-		return s.on(ctx, once, func(on executor) (err error) {
-			n, o, err = s.dialect.incremented(ctx, on, s.text(s.sql.increment), rowKey, by)
+		text := s.text(s.sql.increment)
+		return s.on(ctx, func(on executor) (err error) {
+			n, o, err = s.dialect.incremented(ctx, on, text, rowKey, by)
 			return err
 		})
 	})

@@ -77,14 +77,16 @@ type statements struct {
 	putRow  string // one tuple of put
 	putTail string
 
-	foreverClamped string // row key, value: as put, but never beyond what an INT column holds. "" where columns have no width
-	add            string // row key, value, ttl
-	addClamped     string // as foreverClamped
-	touch          string // ttl, row key twice
-	forget         string // row key and companion, both twice
-	take           string // row key twice, value, expiration
-	increment      string // as incremented passes them
-	replace        string // new value, row key twice, old value
+	add       string // row key, value, ttl
+	touch     string // ttl, row key twice
+	forget    string // row key and companion, both twice
+	take      string // row key twice, value, expiration
+	increment string // as incremented passes them
+	replace   string // new value, row key twice, old value
+
+	// How these texts calculate an expiration, and how they do if it is not to be later than what an INT column holds; "" where columns have
+	// no width.
+	expires, expiresClamped string
 
 	acquire      string // row key, owner, ttl
 	refresh      string // ttl, row key twice, owner

@@ -25,10 +25,10 @@ var (
 	ErrLookalikeKey = errors.New("a look-alike key holds the row")
 
 	// ErrOutcomeUnknown is returned when the connection was lost, or the context ended, after a statement that writes was sent and
-	// before its answer arrived: it may have been applied, and mostly was. Of an operation that may be repeated also when the context ended while
-	// it waited for a connection, which cannot be told apart. Add, Increment, Decrement and Pull are not repeated then,
+	// before its answer arrived: it may have been applied, and mostly was. Add, Increment, Decrement and Pull are not repeated then,
 	// because that could apply them twice: read the key to find out. The others are repeated, and return it when that fails too; after a
-	// Lock's Acquire or Block, Release makes sure that the lock is not held.
+	// Lock's Acquire or Block, Release makes sure that the lock is not held. A context that ends before anything is sent, as while all
+	// connections are in use, is returned as the context's own error.
 	ErrOutcomeUnknown = errors.New("connection lost before the answer arrived: the change may or may not have been applied")
 
 	// ErrNoTable is returned when the cache table or the lock table does not exist.
@@ -44,6 +44,11 @@ var (
 	// ErrPruning is returned by Prune when another pruner of the same table is at work, anywhere in the fleet, or has taken its place. There
 	// is nothing to do: the other one does it.
 	ErrPruning = errors.New("another pruner is at work on this table")
+
+	// ErrOtherLocks is returned by PutIfLocked for a lock that stands in another lock table, or in another database, than the store's: nothing there
+	// says whether it is held. Stores share their locks, whatever their prefixes, if their lock tables have one name and they are over one pool or
+	// were opened with the same host and database.
+	ErrOtherLocks = errors.New("the lock is one of another lock table or database")
 
 	// ErrNoPrefix is returned by Flush and FlushLocks when the store has no prefix, so that they would empty a table that other
 	// applications may share. FlushAll and FlushAllLocks do that when it is meant.

@@ -97,7 +97,7 @@ func WithRefreshPause(d time.Duration) FlexibleOption {
 //		return err
 //	}
 //
-// [Store.Wait] waits for refreshes, before Close. [ErrNotStored] is as in Remember. A hit is one round trip; a miss is five, besides fn.
+// [Store.Wait] waits for refreshes, before Close, which does not end them. [ErrNotStored] is as in Remember. A hit is one round trip; a miss is five, besides fn.
 //
 // Laravel writes the time of the PHP server, and its refreshes last for as long as a lock without a time, a day, if they die.
 func Flexible[T any](ctx context.Context, s *Store, key string, fresh, stale time.Duration, fn func(context.Context) (T, error), opts ...FlexibleOption) (T, error) {
@@ -107,7 +107,7 @@ func Flexible[T any](ctx context.Context, s *Store, key string, fresh, stale tim
 		value, err = flexible(ctx, f, fn)
 	}
 	if err != nil {
-		return value, fmt.Errorf("flexible %q: %w", key, err)
+		return value, fmt.Errorf("flexible %s: %w", shown(key), err)
 	}
 	return value, nil
 }
@@ -188,7 +188,7 @@ func flexibly[T any](ctx context.Context, f *flexibleKey) (m made[T], found bool
 		return m, false, nil
 	}
 	m.value, found, err = recalled[T](item)
-	m.now, m.ttl = serverTime(companion), min(item.TTL, companion.TTL)
+	m.now, m.ttl = companion.now, min(item.TTL, companion.TTL)
 	return m, found, err
 }
 
@@ -197,9 +197,6 @@ func createdTime(companion Item) (unix int64, ok bool) {
 	err := companion.Decode(&unix)
 	return unix, err == nil
 }
-
-// serverTime tells what the server's clock said when the item was read, in Unix seconds.
-func serverTime(item Item) int64 { return item.Expiration - int64(item.TTL/time.Second) }
 
 // populate makes the value and stores it.
 func populate[T any](ctx context.Context, f *flexibleKey, fn func(context.Context) (T, error)) (T, error) {
@@ -220,7 +217,7 @@ func (f *flexibleKey) putNow(ctx context.Context, value any) error {
 	if err != nil {
 		return err
 	}
-	return f.put(ctx, value, serverTime(companion))
+	return f.put(ctx, value, companion.now)
 }
 
 func (f *flexibleKey) put(ctx context.Context, value any, now int64) error {
@@ -309,7 +306,7 @@ func refresh[T any](ctx context.Context, f *flexibleKey, old made[T], fn func(co
 	if err != nil {
 		return false, err
 	}
-	err = f.put(ctx, value, serverTime(companion))
+	err = f.put(ctx, value, companion.now)
 	return err == nil, err
 }
 
@@ -341,12 +338,25 @@ func (f *flexibleKey) noteFailure(created int64, ttl time.Duration, err error) {
 	if before, ok := f.store.failures.Swap(f.key, now); ok {
 		before.(*refreshFailure).forget.Stop()
 	}
+	if f.store.closed.Load() { // since, perhaps: then it is too late for forgetFailures
+		f.store.forgetFailure(f.key)
+	}
 }
 
-func (f *flexibleKey) noteSuccess() {
-	if before, ok := f.store.failures.LoadAndDelete(f.key); ok {
+func (f *flexibleKey) noteSuccess() { f.store.forgetFailure(f.key) }
+
+func (s *Store) forgetFailure(key string) {
+	if before, ok := s.failures.LoadAndDelete(key); ok {
 		before.(*refreshFailure).forget.Stop()
 	}
+}
+
+// forgetFailures leaves no timer behind, which would keep the whole store in memory for as long as a value lives.
+func (s *Store) forgetFailures() {
+	s.failures.Range(func(key, _ any) bool {
+		s.forgetFailure(key.(string))
+		return true
+	})
 }
 
 // failure returns why the last refresh of the value that was made then failed, nil if it did not.

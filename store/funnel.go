@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -50,11 +51,11 @@ func (f Funnel) Sleep(d time.Duration) Funnel { f.sleep = d; return f }
 // Laravel counts the wait in whole seconds and takes any trouble with the database for a taken slot.
 func (f Funnel) Then(ctx context.Context, fn func(context.Context) error) error {
 	if f.limit < 1 {
-		return fmt.Errorf("funnel %q: %w", f.name, &LimitError{What: "limit", Limit: "at least 1", Got: strconv.Itoa(f.limit)})
+		return fmt.Errorf("funnel %s: %w", shown(f.name), &LimitError{What: "limit", Limit: "at least 1", Got: strconv.Itoa(f.limit)})
 	}
 	slot, err := f.slot(ctx)
 	if err != nil {
-		return fmt.Errorf("funnel %q: %w", f.name, err)
+		return fmt.Errorf("funnel %s: %w", shown(f.name), err)
 	}
 	return slot.while(ctx, fn)
 }
@@ -91,6 +92,7 @@ func (f Funnel) slot(ctx context.Context) (*Lock, error) {
 
 // jitter returns d, give or take 20 %, and at least a millisecond.
 func jitter(d time.Duration) time.Duration {
-	d = max(d, time.Millisecond)
-	return max(d/5*4+rand.N(d/5*2), time.Millisecond) // divided first, or a long one would overflow
+	const most = math.MaxInt64 / 2 // of which a fifth more does not overflow
+	d = min(max(d, time.Millisecond), most)
+	return max(d/5*4+rand.N(d/5*2), time.Millisecond)
 }

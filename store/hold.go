@@ -44,7 +44,7 @@ const (
 // if the lock's TTL is less than 2 s. Laravel has no such thing: there a lock ends with its TTL, whatever its holder is at.
 func (l *Lock) Hold(ctx context.Context) (held context.Context, release func() error, err error) {
 	if l.ttl < minHold {
-		return nil, nil, fmt.Errorf("hold lock %q: %w", l.name, checkHold("ttl", l.ttl))
+		return nil, nil, fmt.Errorf("hold lock %s: %w", shown(l.name), checkHold("ttl", l.ttl))
 	}
 	sent := time.Now()
 	acquired, err := l.acquireOnce(ctx)
@@ -53,7 +53,7 @@ func (l *Lock) Hold(ctx context.Context) (held context.Context, release func() e
 	}
 	if err != nil {
 		l.releaseIfUnknown(ctx, err)
-		return nil, nil, fmt.Errorf("hold lock %q: %w", l.name, err)
+		return nil, nil, fmt.Errorf("hold lock %s: %w", shown(l.name), err)
 	}
 
 	held, lose := context.WithCancelCause(ctx)
@@ -89,7 +89,9 @@ func checkHold(what string, ttl time.Duration) error {
 	return &LimitError{What: what, Limit: "at least " + minHold.String(), Got: ttl.String()}
 }
 
-func (l *Lock) lost(why error) error { return fmt.Errorf("lock %q: %w: %w", l.name, ErrLockLost, why) }
+func (l *Lock) lost(why error) error {
+	return fmt.Errorf("lock %s: %w: %w", shown(l.name), ErrLockLost, why)
+}
 
 // orLost adds to an error under Hold's context that the lock was lost, if it was.
 func orLost(held context.Context, err error) error {

@@ -65,7 +65,7 @@ func (l *Lock) Owner() string { return l.owner }
 func (l *Lock) Acquire(ctx context.Context) (bool, error) {
 	acquired, err := l.acquireOnce(ctx)
 	if err != nil {
-		return false, fmt.Errorf("acquire lock %q: %w", l.name, err)
+		return false, fmt.Errorf("acquire lock %s: %w", shown(l.name), err)
 	}
 	return acquired, nil
 }
@@ -126,11 +126,11 @@ func (l *Lock) Block(ctx context.Context, wait time.Duration) (err error) {
 			err = ErrLockTimeout
 		}
 		if err != nil {
-			return fmt.Errorf("acquire lock %q: %w", l.name, err)
+			return fmt.Errorf("acquire lock %s: %w", shown(l.name), err)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("acquire lock %q: %w", l.name, ctx.Err())
+			return fmt.Errorf("acquire lock %s: %w", shown(l.name), ctx.Err())
 		case <-time.After(min(left, betweenAttempts*4/5+mathrand.N(betweenAttempts*2/5))):
 		}
 	}
@@ -154,7 +154,7 @@ func (l *Lock) RefreshFor(ctx context.Context, ttl time.Duration) (ours bool, er
 	rowKey := l.store.prefix + l.name
 	a, err := l.store.exec(ctx, idempotent, l.store.sql.refresh, wholeSeconds(ttl), rowKey, rowKey, l.owner)
 	if err != nil {
-		return false, fmt.Errorf("refresh lock %q: %w", l.name, err)
+		return false, fmt.Errorf("refresh lock %s: %w", shown(l.name), err)
 	}
 	return l.store.dialect.extended(a), nil
 }
@@ -170,7 +170,7 @@ func (l *Lock) Release(ctx context.Context) (released bool, err error) {
 	rowKey := l.store.prefix + l.name
 	a, err := l.store.exec(ctx, idempotent, l.store.sql.release, rowKey, rowKey, l.owner)
 	if err != nil {
-		return false, fmt.Errorf("release lock %q: %w", l.name, err)
+		return false, fmt.Errorf("release lock %s: %w", shown(l.name), err)
 	}
 	return a.affected > 0, nil
 }
@@ -185,7 +185,7 @@ func (l *Lock) ForceRelease(ctx context.Context) (released bool, err error) {
 	rowKey := l.store.prefix + l.name
 	a, err := l.store.exec(ctx, idempotent, l.store.sql.forceRelease, rowKey, rowKey)
 	if err != nil {
-		return false, fmt.Errorf("release lock %q: %w", l.name, err)
+		return false, fmt.Errorf("release lock %s: %w", shown(l.name), err)
 	}
 	return a.affected > 0, nil
 }
@@ -205,7 +205,7 @@ func (l *Lock) Holder(ctx context.Context) (holder string, ttl time.Duration, er
 	}()
 	holder, ttl, err = l.current(ctx)
 	if err != nil {
-		return "", 0, fmt.Errorf("owner of lock %q: %w", l.name, err)
+		return "", 0, fmt.Errorf("owner of lock %s: %w", shown(l.name), err)
 	}
 	return holder, ttl, nil
 }
@@ -229,7 +229,7 @@ func (l *Lock) current(ctx context.Context) (owner string, left time.Duration, e
 // PutIfLocked stores value under key for ttl if the lock is still held by its owner, and reports whether it did. Test and write are one
 // statement, so that a holder which was stalled for longer than its lock lasted cannot overwrite what the next one wrote.
 //
-// The ttl must be more than 0. On a Galera cluster two nodes may still both let their writer pass for the moment that replication takes.
+// The ttl must be more than 0. A lock of another lock table, or another database, is refused with [ErrOtherLocks]. On a Galera cluster two nodes may still both let their writer pass for the moment that replication takes.
 func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value any, ttl time.Duration) (stored bool, err error) {
 	op := s.begin(record.PutIfLocked, key)
 	defer func() {
@@ -241,13 +241,22 @@ func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value a
 	if err == nil && ttl <= 0 {
 		err = &LimitError{What: "ttl", Limit: "more than 0", Got: ttl.String()}
 	}
+	if err == nil && !s.sharesLocks(lock.store) {
+		err = ErrOtherLocks // rather than an answer about a row of the same name
+	}
 	if err != nil {
-		return false, fmt.Errorf("put %q under lock %q: %w", key, lock.name, err)
+		return false, fmt.Errorf("put %s under lock %s: %w", shown(key), shown(lock.name), err)
 	}
 	lockKey := lock.store.prefix + lock.name
-	a, err := s.exec(ctx, idempotent, s.sql.putIfLocked, rowKey, column, wholeSeconds(ttl), lockKey, lockKey, lock.owner)
+	a, err := s.execFor(ctx, idempotent, ttl, s.sql.putIfLocked, rowKey, column, wholeSeconds(ttl), lockKey, lockKey, lock.owner)
 	if err != nil {
-		return false, fmt.Errorf("put %q under lock %q: %w", key, lock.name, err)
+		return false, fmt.Errorf("put %s under lock %s: %w", shown(key), shown(lock.name), err)
 	}
 	return s.dialect.fencedWrite(a), nil
+}
+
+// sharesLocks reports whether the other store's locks stand in this one's lock table: both are over one pool, or were opened for one database.
+func (s *Store) sharesLocks(other *Store) bool {
+	sameDatabase := s.write == other.write || s.place != "" && s.place == other.place
+	return sameDatabase && s.lockTable == other.lockTable
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,51 @@ func waitUntilBlocked(t *testing.T, s *store.Store) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is blocked")
+		}
+	}
+}
+
+// Where the lock stands in another table, its row there says nothing, and a row of its name here is somebody else's.
+func TestStore_PutIfLockedRefusesALockOfAnotherTable(t *testing.T) {
+	ctx, s := t.Context(), openSQLite(t)
+	if _, err := s.DB().Exec("CREATE TABLE other_locks AS SELECT * FROM cache_locks; CREATE UNIQUE INDEX other ON other_locks (key)"); err != nil {
+		t.Fatal(err)
+	}
+	otherTable, err := store.New(s.DB(), store.WithLockTable("other_locks"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherPrefix, err := store.New(s.DB(), store.WithPrefix("p_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var path string
+	if err := s.DB().Get(&path, "SELECT file FROM pragma_database_list WHERE name='main'"); err != nil {
+		t.Fatal(err)
+	}
+	again, err := store.Open("sqlite:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	for name, c := range map[string]struct {
+		of   *store.Store
+		want error
+	}{
+		"another lock table": {otherTable, store.ErrOtherLocks},
+		"another database":   {openSQLite(t), store.ErrOtherLocks},
+		"another prefix":     {otherPrefix, nil},
+		"the same file":      {again, nil},
+	} {
+		lock := c.of.RestoreLock("job", "me", time.Minute)
+		for _, acquired := range []*store.Lock{lock, s.RestoreLock("job", "me", time.Minute)} {
+			if err := yes(acquired.Acquire(ctx)); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		stored, err := s.PutIfLocked(ctx, lock, "key", "value", time.Minute)
+		if !errors.Is(err, c.want) || stored != (c.want == nil) {
+			t.Errorf("a lock of %s: %v, %v, want %v", name, stored, err, c.want)
 		}
 	}
 }

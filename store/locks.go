@@ -38,9 +38,14 @@ func (s *Store) AllLocks(ctx context.Context) iter.Seq2[LockEntry, error] { retu
 
 func (s *Store) locksOf(ctx context.Context, prefix string) iter.Seq2[LockEntry, error] {
 	return func(yield func(LockEntry, error) bool) {
-		op, rows, stopped := s.begin(record.LockList, ""), int64(0), false
-		err := s.checkLockTable()
-		if err == nil {
+		var (
+			rows    int64
+			stopped bool
+			err     error
+		)
+		op := s.begin(record.LockList, "")
+		defer func() { op.end(ctx, record.Done, rows, err) }() // also when the loop's body panics
+		if err = s.checkLockTable(); err == nil {
 			err = s.withPrefix(prefix, func(condition string, args []any) error {
 				return s.eachLock(ctx, condition, args, func(row listed) bool {
 					rows++
@@ -50,7 +55,6 @@ func (s *Store) locksOf(ctx context.Context, prefix string) iter.Seq2[LockEntry,
 			})
 		}
 		err = noRowsIfNotStorable(err)
-		op.end(ctx, record.Done, rows, err)
 		if err != nil && !stopped {
 			yield(LockEntry{}, fmt.Errorf("list locks: %w", err))
 		}

@@ -38,7 +38,7 @@ func (m *Memo) Get(ctx context.Context, key string, dst any) error {
 		err = item.Decode(dst)
 	}
 	if err != nil {
-		return fmt.Errorf("get %q: %w", key, err)
+		return fmt.Errorf("get %s: %w", shown(key), err)
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func (m *Memo) Get(ctx context.Context, key string, dst any) error {
 func (m *Memo) Item(ctx context.Context, key string) (Item, error) {
 	item, err := m.item(ctx, key)
 	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", key, err)
+		return Item{}, fmt.Errorf("get %s: %w", shown(key), err)
 	}
 	return item, nil
 }
@@ -56,7 +56,7 @@ func (m *Memo) Item(ctx context.Context, key string) (Item, error) {
 func (m *Memo) Has(ctx context.Context, key string) (bool, error) {
 	items, err := m.many(ctx, key)
 	if err != nil {
-		return false, fmt.Errorf("has %q: %w", key, err)
+		return false, fmt.Errorf("has %s: %w", shown(key), err)
 	}
 	return len(items) > 0, nil
 }

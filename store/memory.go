@@ -319,7 +319,7 @@ func (s *Store) getRemembered(ctx context.Context, r *remembered, key string, ds
 	err := r.decode(dst)
 	op.end(ctx, record.MemoryHit, 1, err)
 	if err != nil {
-		return fmt.Errorf("get %q: %w", key, err)
+		return fmt.Errorf("get %s: %w", shown(key), err)
 	}
 	return nil
 }

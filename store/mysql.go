@@ -83,8 +83,11 @@ const (
 	mysqlPutTail = " ON DUPLICATE KEY UPDATE `key`=VALUES(`key`),`value`=VALUES(`value`),expiration=VALUES(expiration)"
 )
 
-// mysqlForeverClamped serves INT columns, which end on 2038-01-19 and hold no "forever" from 2028-01-22 on.
-const mysqlForeverClamped = mysqlPut + "(?,?,LEAST({now}+?,2147483647))" + mysqlPutTail
+// mysqlExpiresClamped, in place of mysqlExpires, serves INT columns, which end on 2038-01-19 and hold no "forever" from 2028-01-22 on.
+const (
+	mysqlExpires        = "{now}+?"
+	mysqlExpiresClamped = "LEAST({now}+?,2147483647)"
+)
 
 // mysqlAdd stores over an expired row and leaves a live one alone, in one atomic statement. It never is INSERT IGNORE, which
 // cuts long keys and replaces invalid text. The key is rewritten too, or taking over an expired look-alike would store the
@@ -212,26 +215,25 @@ func (mysqlDialect) snapshot() *sql.TxOptions {
 
 func (mysqlDialect) statements(r *strings.Replacer) statements {
 	return statements{
+		expires: r.Replace(mysqlExpires), expiresClamped: r.Replace(mysqlExpiresClamped),
 		get: r.Replace(mysqlGet), has: r.Replace(mysqlHas), many: r.Replace(mysqlMany),
 		about: r.Replace(mysqlAbout), piece: r.Replace(mysqlPiece),
 		put: r.Replace(mysqlPut), putRow: r.Replace(mysqlPutRow), putTail: mysqlPutTail,
-		foreverClamped: r.Replace(mysqlForeverClamped),
-		add:            r.Replace(mysqlAdd),
-		addClamped:     r.Replace(strings.Replace(mysqlAdd, "{now}+?", "LEAST({now}+?,2147483647)", 1)),
-		touch:          r.Replace(mysqlTouch),
-		forget:         r.Replace(mysqlForget),
-		take:           r.Replace(mysqlTake),
-		increment:      r.Replace(mysqlIncrement),
-		replace:        r.Replace(mysqlReplace),
-		acquire:        r.Replace(mysqlAcquire),
-		refresh:        r.Replace(mysqlRefresh),
-		release:        r.Replace(mysqlRelease),
-		forceRelease:   r.Replace(mysqlForceRelease),
-		currentOwner:   r.Replace(mysqlCurrentOwner),
-		putIfLocked:    r.Replace(mysqlPutIfLocked),
-		list:           r.Replace(mysqlList),
-		isLive:         r.Replace("expiration>{now}"),
-		isExpired:      r.Replace("expiration<={now}"),
+		add:          r.Replace(mysqlAdd),
+		touch:        r.Replace(mysqlTouch),
+		forget:       r.Replace(mysqlForget),
+		take:         r.Replace(mysqlTake),
+		increment:    r.Replace(mysqlIncrement),
+		replace:      r.Replace(mysqlReplace),
+		acquire:      r.Replace(mysqlAcquire),
+		refresh:      r.Replace(mysqlRefresh),
+		release:      r.Replace(mysqlRelease),
+		forceRelease: r.Replace(mysqlForceRelease),
+		currentOwner: r.Replace(mysqlCurrentOwner),
+		putIfLocked:  r.Replace(mysqlPutIfLocked),
+		list:         r.Replace(mysqlList),
+		isLive:       r.Replace("expiration>{now}"),
+		isExpired:    r.Replace("expiration<={now}"),
 		// The cursor is compared, and the rows are ordered, by the column's own collation: any other order would walk the
 		// whole index, and TiDB would lose rows.
 		afterKey:   "`key`>?",

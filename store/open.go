@@ -42,16 +42,16 @@ func Open(address string, opts ...Option) (*Store, error) {
 	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
 		return openSQLite(path, opts)
 	}
-	connectors, err := mysqlConnectors(address)
+	connectors, place, err := mysqlConnectors(address)
 	if err != nil {
 		return nil, err
 	}
 	db := sqlx.NewDb(sql.OpenDB(connectors), "mysql")
 	limitPool(db.DB)
-	return openStore(mysqlDialect{}, db, db, opts)
+	return openStore(mysqlDialect{}, place, db, db, opts)
 }
 
-func openStore(d dialect, read, write *sqlx.DB, opts []Option) (*Store, error) {
+func openStore(d dialect, place string, read, write *sqlx.DB, opts []Option) (*Store, error) {
 	pools := []*sqlx.DB{write}
 	if read != write {
 		pools = append(pools, read)
@@ -63,7 +63,7 @@ func openStore(d dialect, read, write *sqlx.DB, opts []Option) (*Store, error) {
 		}
 		return nil, err
 	}
-	s.owned = pools
+	s.place, s.owned = place, pools
 	return s, nil
 }
 
@@ -90,7 +90,7 @@ func openSQLite(path string, opts []Option) (*Store, error) {
 	}
 	write.SetMaxOpenConns(1) // SQLite has one writer; waiting here is fair, waiting in SQLite is polling
 	if path == ":memory:" {
-		return openStore(sqliteDialect{}, write, write, opts)
+		return openStore(sqliteDialect{}, "", write, write, opts)
 	}
 	read, err := sqlx.Open("sqlite", sqliteDSN(path))
 	if err != nil {
@@ -99,7 +99,7 @@ func openSQLite(path string, opts []Option) (*Store, error) {
 	}
 	read.SetMaxOpenConns(8)
 	read.SetMaxIdleConns(8)
-	return openStore(sqliteDialect{}, read, write, opts)
+	return openStore(sqliteDialect{}, "sqlite:"+path, read, write, opts)
 }
 
 // sqliteDSN sets what modernc.org/sqlite would otherwise leave at SQLite's defaults: wait for other writers, the WAL in which readers
@@ -133,23 +133,24 @@ func (f failover) Connect(ctx context.Context) (driver.Conn, error) {
 
 func (f failover) Driver() driver.Driver { return f[0].Driver() }
 
-func mysqlConnectors(address string) (failover, error) {
+// mysqlConnectors also returns the place: the hosts and the database's name.
+func mysqlConnectors(address string) (f failover, place string, err error) {
 	configs, err := mysqlConfigs(address)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var f failover
 	for _, cfg := range configs {
 		if cfg.ClientFoundRows {
-			return nil, errors.New("database address: clientFoundRows=true hides whether a statement changed a row: leave it out")
+			return nil, "", errors.New("database address: clientFoundRows=true hides whether a statement changed a row: leave it out")
 		}
 		c, err := mysql.NewConnector(cfg)
 		if err != nil {
-			return nil, fmt.Errorf("database address: %w", err)
+			return nil, "", fmt.Errorf("database address: %w", err)
 		}
 		f = append(f, newGreeting(c, cfg))
+		place += cfg.Addr + "/" + cfg.DBName + "\n"
 	}
-	return f, nil
+	return f, place, nil
 }
 
 // mysqlConfigs returns one driver configuration for each host of the address. Errors do not repeat the address, which holds a

@@ -21,6 +21,7 @@ type Item struct {
 	TTL        time.Duration // how long the row still lived, by the database server's clock, when it was read; more than 0
 
 	stored []byte // the column's own text, which Raw is decoded from
+	now    int64  // what the server's clock said when the row was read, in Unix seconds
 }
 
 // Decode decodes the item's value into dst as php.Unmarshal does, and returns ErrCorrupt if the stored bytes are no PHP
@@ -55,7 +56,7 @@ func (s *Store) getAsked(ctx context.Context, key string, dst any) (err error) {
 		err = item.Decode(dst)
 	}
 	if err != nil {
-		return fmt.Errorf("get %q: %w", key, err)
+		return fmt.Errorf("get %s: %w", shown(key), err)
 	}
 	return nil
 }
@@ -70,7 +71,7 @@ func (s *Store) Item(ctx context.Context, key string) (item Item, err error) {
 	defer func() { op.end(ctx, record.Hit, 1, err) }()
 	item, err = s.itemToRemember(ctx, key)
 	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", key, err)
+		return Item{}, fmt.Errorf("get %s: %w", shown(key), err)
 	}
 	return item, nil
 }
@@ -81,19 +82,18 @@ func (s *Store) item(ctx context.Context, key string) (Item, error) {
 	var (
 		found string
 		item  = Item{Key: key}
-		now   int64
 	)
 	err := s.repeat(ctx, reading, func() error {
-		return s.read.QueryRowContext(ctx, s.text(s.sql.get), rowKey).Scan(&found, &item.stored, &item.Expiration, &now)
+		return s.read.QueryRowContext(ctx, s.text(s.sql.get), rowKey).Scan(&found, &item.stored, &item.Expiration, &item.now)
 	})
 	switch {
-	case errors.Is(err, sql.ErrNoRows), err == nil && (found != rowKey || item.Expiration <= now):
+	case errors.Is(err, sql.ErrNoRows), err == nil && (found != rowKey || item.Expiration <= item.now):
 		return Item{}, ErrNotFound
 	case err != nil:
 		return Item{}, err
 	}
 	item.Raw = s.dialect.fromColumn(item.stored)
-	item.TTL = remaining(item.Expiration, now)
+	item.TTL = remaining(item.Expiration, item.now)
 	return item, nil
 }
 
@@ -133,7 +133,7 @@ func (s *Store) Has(ctx context.Context, key string) (live bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("has %q: %w", key, err)
+		return false, fmt.Errorf("has %s: %w", shown(key), err)
 	}
 	return found == rowKey && expiration > now, nil
 }
@@ -178,16 +178,15 @@ func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]s
 			var (
 				found string
 				item  Item
-				now   int64
 			)
-			if err := rows.Scan(&found, &item.stored, &item.Expiration, &now); err != nil {
+			if err := rows.Scan(&found, &item.stored, &item.Expiration, &item.now); err != nil {
 				return err
 			}
 			key, ok := wanted[found] // a look-alike of a wanted key is not wanted
-			if !ok || item.Expiration <= now {
+			if !ok || item.Expiration <= item.now {
 				continue
 			}
-			item.Key, item.Raw, item.TTL = key, s.dialect.fromColumn(item.stored), remaining(item.Expiration, now)
+			item.Key, item.Raw, item.TTL = key, s.dialect.fromColumn(item.stored), remaining(item.Expiration, item.now)
 			items[key] = item
 		}
 		return rows.Err()
@@ -213,16 +212,16 @@ func (s *Store) Pull(ctx context.Context, key string, dst any) (err error) {
 			err = last.again(item)
 		}
 		if err != nil {
-			return fmt.Errorf("pull %q: %w", key, err)
+			return fmt.Errorf("pull %s: %w", shown(key), err)
 		}
 		// The companion goes first: without it the value is only taken for older than it is, should the next step fail.
 		companion := s.prefix + companionPrefix + key
 		if _, err := s.exec(ctx, idempotent, s.sql.forget, companion, companion, companion, companion); err != nil {
-			return fmt.Errorf("pull %q: %w", key, err)
+			return fmt.Errorf("pull %s: %w", shown(key), err)
 		}
 		taken, err := s.exec(ctx, once, s.sql.take, rowKey, rowKey, string(item.stored), item.Expiration)
 		if err != nil {
-			return fmt.Errorf("pull %q: %w", key, err)
+			return fmt.Errorf("pull %s: %w", shown(key), err)
 		}
 		if taken.affected > 0 {
 			return nil

@@ -139,7 +139,7 @@ func outcomeOf(err error) record.Outcome {
 		return record.NoTable
 	case errors.Is(err, ErrNoAccess):
 		return record.NoAccess
-	case errors.Is(err, ErrOverflow), errors.Is(err, ErrNoPrefix), errors.Is(err, ErrSameTable), isA[*LimitError](err), isA[*php.UnsupportedTypeError](err), isA[*php.LimitError](err):
+	case errors.Is(err, ErrOverflow), errors.Is(err, ErrNoPrefix), errors.Is(err, ErrSameTable), errors.Is(err, ErrOtherLocks), isA[*LimitError](err), isA[*php.UnsupportedTypeError](err), isA[*php.LimitError](err):
 		return record.Refused
 	case errors.Is(err, ErrNotNumber), isA[*php.TypeError](err), isA[*php.OverflowError](err):
 		return record.Mismatch

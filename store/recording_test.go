@@ -335,6 +335,39 @@ func TestRecorder_RememberIsRecordedAsWhatItDoes(t *testing.T) {
 	r.want(t, "a hit", "get hit k 1")
 }
 
+// What calls a function of the caller's is recorded also if that panics, with what was done until then.
+func TestRecorder_HearsOfAnOperationWhoseCallbackPanics(t *testing.T) {
+	ctx := context.Background()
+	var r tape
+	s := openSQLite(t, store.WithPrefix("p"), store.WithRecorder(&r))
+	for _, c := range []struct {
+		what string
+		run  func()
+		want string
+	}{
+		{"a list of locks", func() {
+			for range s.Locks(ctx) {
+				panic("the loop's body")
+			}
+		}, "lock_list done  1"},
+		{"a flush", func() {
+			_, _ = s.FlushWithProgress(ctx, false, func(int64) { panic("progress") })
+		}, "flush forgotten  199"},
+	} {
+		for _, err := range []error{s.PutMany(ctx, many(300), time.Minute), yes(s.RestoreLock("l", "me", 0).Acquire(ctx))} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.told(t)
+		func() {
+			defer func() { _ = recover() }()
+			c.run()
+		}()
+		r.want(t, c.what, c.want)
+	}
+}
+
 func TestRecorder_LaravelsEvents(t *testing.T) {
 	ctx := context.Background()
 	var r tape

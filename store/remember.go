@@ -33,7 +33,7 @@ type rememberConfig struct {
 //
 // The ttl is how long the others are held up when a process dies while it makes the value; it need not be as long as that
 // takes, must be at least 2 s, and 10 s is a good choice. If the lock is lost meanwhile, the context of the function is canceled and
-// its value, if it comes nevertheless, is returned and not stored (but a forever one is). Defaults to no lock, as in Laravel: each process makes
+// its value, if it comes nevertheless, is returned and not stored. Defaults to no lock, as in Laravel: each process makes
 // a missing value once.
 func WithLock(ttl, wait time.Duration) RememberOption {
 	return func(c *rememberConfig) error {
@@ -77,7 +77,7 @@ func RememberForever[T any](ctx context.Context, s *Store, key string, fn func(c
 func RememberTTL[T any](ctx context.Context, s *Store, key string, fn func(context.Context) (T, time.Duration, error), opts ...RememberOption) (T, error) {
 	value, err := remember(ctx, s, key, fn, opts)
 	if err != nil {
-		return value, fmt.Errorf("remember %q: %w", key, err)
+		return value, fmt.Errorf("remember %s: %w", shown(key), err)
 	}
 	return value, nil
 }
@@ -210,7 +210,7 @@ func rememberHeld[T any](ctx, held context.Context, s *Store, key string, fn fun
 		var none T
 		return none, orLost(held, err)
 	}
-	if ttl <= 0 || ttl == ForeverTTL { // PutIfLocked has neither
+	if ttl <= 0 { // which PutIfLocked does not have
 		return value, notStored(s.keep(ctx, key, value, ttl))
 	}
 	_, err = s.PutIfLocked(ctx, lock, key, value, ttl) // if the lock is lost, the next holder stores its own

@@ -30,6 +30,11 @@ type connectError struct{ error }
 
 func (e connectError) Unwrap() error { return e.error }
 
+// An uncommittedError is one of a transaction whose commit was not sent: nothing was applied.
+type uncommittedError struct{ error }
+
+func (e uncommittedError) Unwrap() error { return e.error }
+
 // repeat runs a statement until it succeeds, fails for good, or has failed too often. The statement tells the error as the driver
 // gave it; repeat returns it explained.
 func (s *Store) repeat(ctx context.Context, e effect, run func() error) error {
@@ -57,8 +62,7 @@ func (s *Store) repeat(ctx context.Context, e effect, run func() error) error {
 
 func (s *Store) verdict(err error) verdict {
 	v := s.dialect.verdict(err)
-	var connect connectError
-	if errors.As(err, &connect) && v == unknown {
+	if v == unknown && (isA[connectError](err) || isA[uncommittedError](err)) {
 		return notApplied
 	}
 	return v
@@ -82,8 +86,9 @@ func pause(n int) time.Duration {
 func (s *Store) exec(ctx context.Context, e effect, statement string, args ...any) (answer, error) {
 	var a answer
 	err := s.repeat(ctx, e, func() error {
-		return s.on(ctx, e, func(on executor) error {
-			res, err := on.ExecContext(ctx, s.text(statement), args...)
+		text := s.text(statement) // before there is a connection: an injected clock may use the store
+		return s.on(ctx, func(on executor) error {
+			res, err := on.ExecContext(ctx, text, args...)
 			if err != nil {
 				return err
 			}
@@ -94,12 +99,9 @@ func (s *Store) exec(ctx context.Context, e effect, statement string, args ...an
 	return a, err
 }
 
-// on runs a statement on the writing pool. One that must not be applied twice gets a connection first, so that trouble with getting one is
-// not taken for trouble with the statement.
-func (s *Store) on(ctx context.Context, e effect, run func(executor) error) error {
-	if e != once {
-		return run(s.write)
-	}
+// on runs a statement that writes. It gets a connection first, so that trouble with getting one, and a context that ends while all of the pool's
+// are in use, are not taken for trouble with the statement.
+func (s *Store) on(ctx context.Context, run func(executor) error) error {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return connectError{err}

@@ -49,6 +49,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -66,12 +67,14 @@ type Store struct {
 	config
 	read, write *sqlx.DB // the same pool, but for a SQLite file, which has one writer
 	owned       []*sqlx.DB
+	place       string // which database Open has opened; "" if that is not known
 	dialect     dialect
 	sql         statements
 	memory      *memory // nil if there is none
 
 	flights  flightGroup // of Remember and Flexible
 	failures sync.Map    // of Flexible: key to *refreshFailure, until a refresh succeeds and at most as long as the value lives
+	closed   atomic.Bool // no more failures are remembered
 }
 
 // New returns a store over a pool that the caller has opened and will close.
@@ -108,9 +111,13 @@ func newStore(d dialect, read, write *sqlx.DB, opts []Option) (*Store, error) {
 // Prefix returns what stands before every key and lock name in the tables.
 func (s *Store) Prefix() string { return s.prefix }
 
-// Close closes the connections that Open made, and empties the store's memory. It does nothing to a pool given to New.
+// Close closes the connections that Open made, and empties the store's memory. It does nothing to a pool given to New. Functions that
+// [Remember] and [Flexible] run in the background run on, and what they make is not stored any more if the connections were the store's: a program
+// that wants to have it calls [Store.Wait] first.
 func (s *Store) Close() error {
 	s.memory.close()
+	s.closed.Store(true)
+	s.forgetFailures()
 	var first error
 	for _, db := range s.owned {
 		if err := db.Close(); err != nil && first == nil {

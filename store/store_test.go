@@ -294,6 +294,86 @@ func TestStore_AnEndedContextIsNotUnknown(t *testing.T) {
 	}
 }
 
+// A context that ends while every connection is in use ends an operation that was not sent.
+func TestStore_AContextThatEndsInTheQueueOfThePoolIsNotUnknown(t *testing.T) {
+	for name, s := range map[string]*store.Store{"sqlite": openSQLite(t), "mysql": openMySQL(t)} {
+		s.DB().SetMaxOpenConns(1)
+		lock := s.Lock("l", time.Minute)
+		for operation, run := range map[string]func(context.Context) error{
+			"Put":         func(ctx context.Context) error { return s.Put(ctx, "k", 1, time.Minute) },
+			"Forever":     func(ctx context.Context) error { return s.Forever(ctx, "k", 1) },
+			"PutMany":     func(ctx context.Context) error { return s.PutMany(ctx, map[string]any{"k": 1}, time.Minute) },
+			"big PutMany": func(ctx context.Context) error { return s.PutMany(ctx, many(1001), time.Minute) },
+			"Add":         func(ctx context.Context) error { return yes(s.Add(ctx, "k", 1, time.Minute)) },
+			"Increment":   func(ctx context.Context) error { _, err := s.Increment(ctx, "k", 1); return err },
+			"Touch":       func(ctx context.Context) error { return yes(s.Touch(ctx, "k", time.Minute)) },
+			"Forget":      func(ctx context.Context) error { return yes(s.Forget(ctx, "k")) },
+			"Acquire":     func(ctx context.Context) error { return yes(lock.Acquire(ctx)) },
+			"Refresh":     func(ctx context.Context) error { return yes(lock.Refresh(ctx)) },
+			"Release":     func(ctx context.Context) error { return yes(lock.Release(ctx)) },
+			"PutIfLocked": func(ctx context.Context) error { return yes(s.PutIfLocked(ctx, lock, "k", 1, time.Minute)) },
+		} {
+			conn, err := s.DB().Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+			err = run(ctx)
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrOutcomeUnknown) {
+				t.Errorf("%s: %s: error is %v, want only that the context ended", name, operation, err)
+			}
+			_ = conn.Close()
+		}
+	}
+}
+
+// Keys may be made of what strangers send, and errors end in logs.
+func TestStore_ErrorsDoNotRepeatLongKeys(t *testing.T) {
+	ctx, s, long := t.Context(), openSQLite(t), strings.Repeat("long", 25_000)
+	make := func(context.Context) (int, error) { return 1, nil }
+	lock := s.RestoreLock(long, "me", time.Minute)
+	if _, err := s.DB().Exec("DROP TABLE cache; DROP TABLE cache_locks"); err != nil {
+		t.Fatal(err)
+	}
+	memo := s.Memo()
+	for name, run := range map[string]func() error{
+		"Get": func() error { return s.Get(ctx, long, new(int)) }, "Item": func() error { _, err := s.Item(ctx, long); return err },
+		"Has": func() error { return yes(s.Has(ctx, long)) }, "Pull": func() error { return s.Pull(ctx, long, new(int)) },
+		"Put": func() error { return s.Put(ctx, long, 1, time.Minute) }, "Forever": func() error { return s.Forever(ctx, long, 1) },
+		"PutMany": func() error { return s.PutMany(ctx, map[string]any{long: 1}, time.Minute) },
+		"Add":     func() error { return yes(s.Add(ctx, long, 1, time.Minute)) },
+		"Touch":   func() error { return yes(s.Touch(ctx, long, time.Minute)) }, "Forget": func() error { return yes(s.Forget(ctx, long)) },
+		"Increment":      func() error { _, err := s.Increment(ctx, long, 1); return err },
+		"Decrement":      func() error { _, err := s.Decrement(ctx, long, 1); return err },
+		"IncrementOrAdd": func() error { _, err := s.IncrementOrAdd(ctx, long, 1, time.Minute); return err },
+		"PutIfLocked":    func() error { return yes(s.PutIfLocked(ctx, lock, "k"+long, 1, time.Minute)) },
+		"Remember":       func() error { _, err := store.Remember(ctx, s, long, time.Minute, make); return err },
+		"Flexible":       func() error { _, err := store.Flexible(ctx, s, long, time.Minute, time.Hour, make); return err },
+		"Memo.Get":       func() error { return memo.Get(ctx, long, new(int)) }, "Memo.Has": func() error { return yes(memo.Has(ctx, long)) },
+		"Acquire": func() error { return yes(lock.Acquire(ctx)) }, "Block": func() error { return lock.Block(ctx, 0) },
+		"Hold": func() error { _, _, err := lock.Hold(ctx); return err }, "Refresh": func() error { return yes(lock.Refresh(ctx)) },
+		"Release": func() error { return yes(lock.Release(ctx)) }, "ForceRelease": func() error { return yes(lock.ForceRelease(ctx)) },
+		"Owner":  func() error { _, err := lock.CurrentOwner(ctx); return err },
+		"Funnel": func() error { return s.Funnel(long).Then(ctx, func(context.Context) error { return nil }) },
+	} {
+		err := run()
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		} else if text := err.Error(); len(text) > 1000 || !strings.Contains(text, "longlong") {
+			t.Errorf("%s: the error has %d bytes: %.200s", name, len(text), text)
+		}
+	}
+}
+
+func many(n int) map[string]any {
+	values := make(map[string]any, n)
+	for i := range n {
+		values[fmt.Sprint("key", i)] = i
+	}
+	return values
+}
+
 func TestStore_NoAccessIsAnErrorOfItsOwn(t *testing.T) {
 	for name, change := range map[string]func(*mysql.Config){
 		"a wrong password":    func(c *mysql.Config) { c.Passwd = "wr0ng-pass" },

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,7 +35,7 @@ func (s *Store) row(key string, value any) (rowKey, column string, err error) {
 }
 
 // Put stores value under key for ttl, whatever was there. The ttl is rounded up to whole seconds; a ttl of zero or less forgets
-// the key, as in Laravel.
+// the key, as in Laravel; [ForeverTTL] is forever, as Forever has it.
 //
 // Put returns a LimitError for a key or value that the table cannot hold exactly, and php's errors for a value that has no PHP
 // form. On a column with a case-insensitive collation it takes over the row of a look-alike key, as Laravel's does.
@@ -48,35 +49,46 @@ func (s *Store) Put(ctx context.Context, key string, value any, ttl time.Duratio
 	if err == nil && ttl <= 0 {
 		_, err = s.forget(ctx, key)
 	} else if err == nil {
-		_, err = s.exec(ctx, idempotent, s.sql.put+s.sql.putRow+s.sql.putTail, rowKey, column, wholeSeconds(ttl))
+		_, err = s.execFor(ctx, idempotent, ttl, s.sql.put+s.sql.putRow+s.sql.putTail, rowKey, column, wholeSeconds(ttl))
 	}
 	if err != nil {
-		return fmt.Errorf("put %q: %w", key, err)
+		return fmt.Errorf("put %s: %w", shown(key), err)
 	}
 	return nil
 }
 
 // Forever stores value under key for [ForeverTTL]. In a table whose expiration column is INT (any table that Laravel before 12.55
-// made) that would be too late from 2028-01-22 on; the row then expires when the column ends, on 2038-01-19.
+// made) that would be too late from 2028-01-22 on; the row then expires when the column ends, on 2038-01-19. So it is with that ttl in
+// every method that stores a value; another one that is too late for the column is a LimitError.
 func (s *Store) Forever(ctx context.Context, key string, value any) (err error) {
 	op := s.begin(record.Forever, key)
 	defer func() { op.end(ctx, record.Stored, 1, err) }()
 	defer s.memory.wrote(key)
 	rowKey, column, err := s.row(key, value)
 	if err == nil {
-		err = s.forever(ctx, rowKey, column)
+		_, err = s.execFor(ctx, idempotent, ForeverTTL, s.sql.put+s.sql.putRow+s.sql.putTail, rowKey, column, wholeSeconds(ForeverTTL))
 	}
 	if err != nil {
-		return fmt.Errorf("put %q: %w", key, err)
+		return fmt.Errorf("put %s: %w", shown(key), err)
 	}
 	return nil
 }
 
-func (s *Store) forever(ctx context.Context, rowKey, column string) error {
-	args := []any{rowKey, column, wholeSeconds(ForeverTTL)}
-	_, err := s.exec(ctx, idempotent, s.sql.put+s.sql.putRow+s.sql.putTail, args...)
-	if s.sql.foreverClamped != "" && isExpirationLimit(err) {
-		_, err = s.exec(ctx, idempotent, s.sql.foreverClamped, args...)
+// execFor is exec for a statement that makes rows expire after ttl. Forever ends with the column, where that ends too soon.
+func (s *Store) execFor(ctx context.Context, e effect, ttl time.Duration, statement string, args ...any) (a answer, err error) {
+	err = s.clamping(ttl, statement, func(statement string) error {
+		a, err = s.exec(ctx, e, statement, args...)
+		return err
+	})
+	return a, err
+}
+
+// clamping runs a statement, and if the column cannot hold the expiration of a row that is to live forever, runs it again so that the row ends
+// with the column.
+func (s *Store) clamping(ttl time.Duration, statement string, run func(statement string) error) error {
+	err := run(statement)
+	if ttl == ForeverTTL && s.sql.expiresClamped != "" && isExpirationLimit(err) {
+		err = run(strings.ReplaceAll(statement, s.sql.expires, s.sql.expiresClamped))
 	}
 	return err
 }
@@ -109,9 +121,11 @@ func (s *Store) PutMany(ctx context.Context, values map[string]any, ttl time.Dur
 			}
 		}
 	} else if err == nil && len(batches) == 1 {
-		_, err = s.exec(ctx, idempotent, s.putStatement(batches[0]), batches[0]...)
+		_, err = s.execFor(ctx, idempotent, ttl, s.putStatement(batches[0], s.sql.putRow), batches[0]...)
 	} else if err == nil {
-		err = s.repeat(ctx, idempotent, func() error { return s.putAll(ctx, batches) })
+		err = s.clamping(ttl, s.sql.putRow, func(row string) error {
+			return s.repeat(ctx, idempotent, func() error { return s.putAll(ctx, batches, row) })
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("put %d keys: %w", len(values), err)
@@ -130,7 +144,7 @@ func (s *Store) batches(values map[string]any, seconds int64) ([][]any, error) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		rowKey, column, err := s.row(key, values[key])
 		if err != nil {
-			return nil, fmt.Errorf("key %q: %w", key, err)
+			return nil, fmt.Errorf("key %s: %w", shown(key), err)
 		}
 		if len(batch) == maxList*rowArgs || len(batch) > 0 && size+len(column) > maxBatch {
 			batches, batch, size = append(batches, batch), nil, 0
@@ -142,14 +156,15 @@ func (s *Store) batches(values map[string]any, seconds int64) ([][]any, error) {
 
 const rowArgs = 3 // row key, value, seconds
 
-func (s *Store) putStatement(batch []any) string {
-	return s.sql.put + s.sql.putRow + strings.Repeat(","+s.sql.putRow, len(batch)/rowArgs-1) + s.sql.putTail
+// putStatement puts as many rows as the batch has, of which each is written as row.
+func (s *Store) putStatement(batch []any, row string) string {
+	return s.sql.put + row + strings.Repeat(","+row, len(batch)/rowArgs-1) + s.sql.putTail
 }
 
-func (s *Store) putAll(ctx context.Context, batches [][]any) error {
+func (s *Store) putAll(ctx context.Context, batches [][]any, row string) error {
 	return s.inTransaction(ctx, func(tx *sqlx.Tx) error {
 		for _, batch := range batches {
-			if _, err := tx.ExecContext(ctx, s.text(s.putStatement(batch)), batch...); err != nil {
+			if _, err := tx.ExecContext(ctx, s.text(s.putStatement(batch, row)), batch...); err != nil {
 				return err
 			}
 		}
@@ -157,23 +172,30 @@ func (s *Store) putAll(ctx context.Context, batches [][]any) error {
 	})
 }
 
+// inTransaction commits what do does, or nothing. Until the commit is sent, nothing is applied, whatever the error.
 func (s *Store) inTransaction(ctx context.Context, do func(*sqlx.Tx) error) error {
 	tx, err := s.write.BeginTxx(ctx, nil)
 	if err != nil {
-		return err
+		return uncommittedError{err}
 	}
-	if err := do(tx); err != nil {
+	err = do(tx)
+	if ended := ctx.Err(); ended != nil && (err == nil || errors.Is(err, sql.ErrTxDone)) {
+		err = ended // with which the transaction is rolled back
+	}
+	if err != nil {
 		_ = tx.Rollback() // the error that led here says more
-		return err
+		return uncommittedError{err}
 	}
-	return tx.Commit()
+	if err = tx.Commit(); errors.Is(err, sql.ErrTxDone) {
+		return uncommittedError{ctx.Err()}
+	}
+	return err
 }
 
 // Add stores value under key for ttl if the key is absent or expired, and reports whether it did.
 //
 // It is one statement and atomic across processes: of any number of concurrent Adds of an absent key, exactly one returns true.
-// The ttl is rounded up to whole seconds; a ttl of zero or less stores nothing and returns false. [ForeverTTL] ends with an INT column, as
-// in Forever.
+// The ttl is rounded up to whole seconds; a ttl of zero or less stores nothing and returns false.
 //
 // Add returns [ErrLookalikeKey] if the column's collation equates key with a live row's different key, and [ErrOutcomeUnknown]
 // if the connection was lost before the server's answer arrived.
@@ -193,21 +215,18 @@ func (s *Store) add(ctx context.Context, key string, value any, ttl time.Duratio
 	defer s.memory.wrote(key)
 	rowKey, column, err := s.row(key, value)
 	if err != nil {
-		return false, fmt.Errorf("add %q: %w", key, err)
+		return false, fmt.Errorf("add %s: %w", shown(key), err)
 	}
 	if ttl <= 0 {
 		return false, nil
 	}
-	a, err := s.exec(ctx, once, s.sql.add, rowKey, column, wholeSeconds(ttl))
-	if ttl == ForeverTTL && s.sql.addClamped != "" && isExpirationLimit(err) {
-		a, err = s.exec(ctx, once, s.sql.addClamped, rowKey, column, wholeSeconds(ttl))
-	}
+	a, err := s.execFor(ctx, once, ttl, s.sql.add, rowKey, column, wholeSeconds(ttl))
 	if err != nil {
-		return false, fmt.Errorf("add %q: %w", key, err)
+		return false, fmt.Errorf("add %s: %w", shown(key), err)
 	}
 	switch s.dialect.added(a) {
 	case lookalike:
-		return false, fmt.Errorf("add %q: %w", key, ErrLookalikeKey)
+		return false, fmt.Errorf("add %s: %w", shown(key), ErrLookalikeKey)
 	case held:
 		return false, nil
 	}
@@ -228,7 +247,7 @@ func (s *Store) Touch(ctx context.Context, key string, ttl time.Duration) (bool,
 	outcome, rows := one(touched, then, record.Miss)
 	op.end(ctx, outcome, rows, err)
 	if err != nil {
-		return false, fmt.Errorf("touch %q: %w", key, err)
+		return false, fmt.Errorf("touch %s: %w", shown(key), err)
 	}
 	return touched, nil
 }
@@ -239,7 +258,7 @@ func (s *Store) touch(ctx context.Context, key string, ttl time.Duration) (bool,
 	}
 	defer s.memory.wrote(key)
 	rowKey := s.prefix + key
-	a, err := s.exec(ctx, idempotent, s.sql.touch, wholeSeconds(ttl), rowKey, rowKey)
+	a, err := s.execFor(ctx, idempotent, ttl, s.sql.touch, wholeSeconds(ttl), rowKey, rowKey)
 	return err == nil && s.dialect.extended(a), err
 }
 
@@ -251,7 +270,7 @@ func (s *Store) Forget(ctx context.Context, key string) (bool, error) {
 	outcome, rows := one(gone, record.Forgotten, record.Miss)
 	op.end(ctx, outcome, rows, err)
 	if err != nil {
-		return false, fmt.Errorf("forget %q: %w", key, err)
+		return false, fmt.Errorf("forget %s: %w", shown(key), err)
 	}
 	return gone, nil
 }
@@ -295,7 +314,11 @@ func (s *Store) FlushWithProgress(ctx context.Context, allPrefixes bool, progres
 	case prefix == "":
 		return 0, ErrNoPrefix
 	}
-	deleted, err = s.flush(ctx, s.sql.keys, s.sql.deleteKeys, prefix, progress)
+	deleted, err = s.flush(ctx, s.sql.keys, s.sql.deleteKeys, prefix, func(n int64) {
+		if deleted = n; progress != nil { // which may panic
+			progress(n)
+		}
+	})
 	if err != nil {
 		return deleted, fmt.Errorf("flush: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -37,7 +38,8 @@ type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	lookupEnv      func(string) (string, bool)
-	dir            string // where larder.yaml, .env and larder.db are looked for
+	dir            string        // where larder.yaml, .env and larder.db are looked for
+	pruneEvery     time.Duration // how often serve prunes; 0: every pruneEvery
 }
 
 // run executes one command line and returns its exit status.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (a *app) serve(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return api.Serve(ctx, listener, m.Instrument(handler)) })
 		group.Go(func() error { return fetcher.RunAll(ctx, set.Fetchers()...) })
-		group.Go(func() error { pruneNowAndThen(ctx, s, a.logger()); return nil })
+		group.Go(func() error { pruneNowAndThen(ctx, s, cmp.Or(a.pruneEvery, pruneEvery), a.logger()); return nil })
 		err := group.Wait()
 		a.sayf("stopped")
 		return err
@@ -123,11 +124,11 @@ func names(cfg *config.Config) string {
 // pruneEvery is how often expired rows are deleted: often enough that there are few, so that a prune is short.
 const pruneEvery = 10 * time.Minute
 
-// pruneNowAndThen deletes expired rows until ctx ends. Servers that were started together do not come at once.
-func pruneNowAndThen(ctx context.Context, s *store.Store, log *slog.Logger) {
+// pruneNowAndThen deletes expired rows every so often until ctx ends. Servers that were started together do not come at once.
+func pruneNowAndThen(ctx context.Context, s *store.Store, every time.Duration, log *slog.Logger) {
 	for {
 		select {
-		case <-time.After(pruneEvery/2 + rand.N(pruneEvery)):
+		case <-time.After(every/2 + rand.N(every)):
 		case <-ctx.Done():
 			return
 		}

@@ -129,6 +129,10 @@ func New(appKey, appSecret string, opts ...Option) (*Source, error) {
 		return nil, err
 	}
 	secret := wire.NewSecret(appSecret)
+	app := []string{"dingtalk", appKey}
+	if s.api == V1 && len(s.fields) > 0 {
+		app = append(app, fmt.Sprint(s.fields)) // which say for whose organisation the token is
+	}
 	return &Source{wire.NewSource(wire.Spec{
 		Info: fetcher.Info{
 			Name:         "dingtalk " + string(s.api),
@@ -136,7 +140,7 @@ func New(appKey, appSecret string, opts ...Option) (*Source, error) {
 			Life:         documentedLife,
 			RefreshAhead: 10 * time.Minute,
 			Renewal:      fetcher.SameRenewed,
-			App:          fetcher.Fingerprint("dingtalk", appKey),
+			App:          fetcher.Fingerprint(app...),
 			Fingerprint:  fetcher.Fingerprint("dingtalk", string(s.api), s.String(), fmt.Sprint(s.fields), appKey, appSecret),
 		},
 		Subject:  "app " + appKey,
@@ -181,14 +185,16 @@ func NewTicket(parent fetcher.Parent, opts ...Option) (*Source, error) {
 			return s.Post(ctx, "v1.0/oauth2/jsapiTickets", s.fields)
 		}
 	}
+	const name = "dingtalk jsapi_ticket"
 	return &Source{wire.NewSource(wire.Spec{
 		Info: fetcher.Info{
-			Name:         "dingtalk jsapi_ticket",
+			Name:         name,
 			Margin:       200 * time.Second,
 			Life:         documentedLife,
 			RefreshAhead: 10 * time.Minute,
 			Renewal:      fetcher.RenewalUnknown,
-			Fingerprint:  fetcher.Fingerprint("dingtalk jsapi_ticket", string(s.api), s.String()),
+			App:          wire.TicketApp(name, parent),
+			Fingerprint:  fetcher.Fingerprint(name, string(s.api), s.String()),
 		},
 		Subject:  "the parent's app",
 		Endpoint: s.Endpoint,

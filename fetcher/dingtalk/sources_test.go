@@ -211,3 +211,21 @@ func TestNew_BodyFieldsAreForTheAPIThatHasABody(t *testing.T) {
 		}
 	}
 }
+
+// A third-party app has a token for each organisation, which is named in a field of the request.
+func TestNew_ATokenForAnotherOrganisationIsAnotherApps(t *testing.T) {
+	app := func(opts ...dingtalk.Option) string {
+		s, err := dingtalk.New("key", "secret", opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Info().App
+	}
+	newer := dingtalk.WithAPI(dingtalk.V1)
+	if app(newer) != app() {
+		t.Error("one app's tokens of the two APIs are not one app's")
+	}
+	if a, b := app(newer, dingtalk.WithBodyField("corpId", "a")), app(newer, dingtalk.WithBodyField("corpId", "b")); a == b || a == app() {
+		t.Errorf("apps are %q, %q and %q, want three", a, b, app())
+	}
+}

@@ -141,6 +141,7 @@ func NewTicket(parent fetcher.Parent, ticket Ticket, opts ...Option) (*Source, e
 			Life:         documentedLife,
 			RefreshAhead: 10 * time.Minute,
 			Renewal:      fetcher.RenewalUnknown,
+			App:          wire.TicketApp(name, parent),
 			Fingerprint:  fetcher.Fingerprint(name, s.String()),
 		},
 		Subject:  "the parent's app",

@@ -111,8 +111,10 @@ func NewTicket(parent fetcher.Parent, ticket Ticket, opts ...Option) (*Source, e
 	if err != nil {
 		return nil, err
 	}
+	about := info("wecom "+string(ticket)+" ticket", s)
+	about.App = wire.TicketApp(about.Name, parent)
 	return &Source{wire.NewSource(wire.Spec{
-		Info:     info("wecom "+string(ticket)+" ticket", s),
+		Info:     about,
 		Subject:  "the parent's app",
 		Endpoint: s.Endpoint,
 		Dialect:  dialect("ticket"),

@@ -132,6 +132,9 @@ type Token struct {
 	// Stale is how long after its expiry a token is still handed out, marked, when no new one can be had. Defaults to nil, not at all.
 	Stale *time.Duration
 
+	// RejectInterval is how often the vendor is asked because of rejections at the most, by all servers. Defaults to nil, the fetcher's own.
+	RejectInterval *time.Duration
+
 	// Shape is what the row holds: string, or array, as some PHP SDKs read it. Defaults to string.
 	Shape string
 

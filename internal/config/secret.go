@@ -11,7 +11,8 @@ const hidden = "[secret]"
 
 // A Secret is a string that is printed, logged and encoded as "[secret]", by every verb of fmt. Only Reveal tells it.
 //
-// NOTE: encoding/json writes the keys of a map as they are if their type is a string type; a Secret must not be one.
+// NOTE: of a struct's unexported fields fmt cannot call the methods: a Secret must be in none that is printed. And encoding/json writes the keys of
+// a map as they are if their type is a string type; a Secret must not be one.
 type Secret string
 
 // Reveal returns the secret itself.

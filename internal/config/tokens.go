@@ -41,7 +41,7 @@ var sources = map[string]source{
 	"wechat_ticket":   {required: []string{"token"}, apis: []string{"jsapi", "wx_card"}, life: 2 * time.Hour, parents: []string{"wechat", "wechat_stable"}},
 }
 
-var commonKeys = []string{"source", "base_url", "refresh_ahead", "margin", "timeout", "stale", "shape"}
+var commonKeys = []string{"source", "base_url", "refresh_ahead", "margin", "timeout", "stale", "reject_interval", "shape"}
 
 // shapes are the values of shape, the default first.
 var shapes = []string{"string", "array"}
@@ -149,6 +149,10 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 		f.failf(fields["timeout"].value, "timeout: %s is not possible; want more than 0, and %s at the most", duration.Text(*t.Timeout), duration.Text(maxTimeout))
 	}
 	t.Stale = f.duration("stale", fields["stale"], 0)
+	t.RejectInterval = f.duration("reject_interval", fields["reject_interval"], 0)
+	if t.RejectInterval != nil && (*t.RejectInterval == 0 || *t.RejectInterval > maxRejectInterval) {
+		f.failf(fields["reject_interval"].value, "reject_interval: %s is not possible; want more than 0, and %s at the most", duration.Text(*t.RejectInterval), duration.Text(maxRejectInterval))
+	}
 	t.RefreshAhead = f.duration("refresh_ahead", fields["refresh_ahead"], src.life)
 	t.Margin = f.duration("margin", fields["margin"], src.life)
 	if t.RefreshAhead != nil && t.Margin != nil && src.life > 0 && *t.RefreshAhead+*t.Margin >= src.life {
@@ -159,6 +163,9 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 		f.tokens = append(f.tokens, t)
 	}
 }
+
+// maxRejectInterval is for how long the fleet remembers the last rejection.
+const maxRejectInterval = 24 * time.Hour
 
 // maxTimeout is more than any vendor needs to answer, and less than what a person waits for.
 const maxTimeout = time.Minute
@@ -280,14 +287,20 @@ func (l *loader) checkParents(tokens []Token) {
 	}
 }
 
-// checkKeys reports the keys that leave no room for the name of the lock under which the token is fetched, and those that MySQL's usual collations
-// take for another token's: the two would take the row away from each other for ever.
+// checkKeys reports the keys that leave no room for the name of the lock under which the token is fetched, those of another token's state, and those
+// that MySQL's usual collations take for another token's: the two would take the row away from each other for ever.
 func (l *loader) checkKeys(c *Config) {
 	folds := !strings.HasPrefix(c.Database.Value, "sqlite:")
 	for i, t := range c.Tokens {
-		alike := func(other Token) bool { return strings.EqualFold(other.Key, t.Key) }
+		alike := func(other Token) bool {
+			return strings.EqualFold(strings.TrimRight(other.Key, " "), strings.TrimRight(t.Key, " "))
+		}
 		if j := slices.IndexFunc(c.Tokens[:i], alike); folds && j >= 0 {
-			l.failf("%s: %s and %s (%s) differ only in case, and MySQL's usual collations make one row of the two; give one another name",
+			l.failf("%s: %s and %s (%s) differ only in case or in blanks at the end, and MySQL's usual collations make one row of the two; give one another name",
+				t.At, quote(t.Key), quote(c.Tokens[j].Key), c.Tokens[j].At)
+		}
+		if j := slices.IndexFunc(c.Tokens, func(other Token) bool { return fetcher.StateKey(other.Key) == t.Key }); j >= 0 {
+			l.failf("%s: %s: larder keeps the state of %s (%s) in the row of that key; give the token another name",
 				t.At, quote(t.Key), quote(c.Tokens[j].Key), c.Tokens[j].At)
 		}
 		if over := utf8.RuneCountInString(c.Prefix.Value+fetcher.LockName(t.Key)) - maxKey; over > 0 {

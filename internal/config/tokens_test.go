@@ -174,6 +174,8 @@ func TestLoad_TokenErrors(t *testing.T) {
 		{"timeout: 0s", "larder.yaml:5: timeout: 0s is not possible; want more than 0"},
 		{"timeout: 2m", "larder.yaml:5: timeout: 2m is not possible; want more than 0, and 1m at the most"},
 		{"stale: 100000000000d", "larder.yaml:5: stale: \"100000000000d\" is not a duration; want a duration of at most 292 years"},
+		{"reject_interval: 0s", "larder.yaml:5: reject_interval: 0s is not possible; want more than 0, and 1d at the most"},
+		{"reject_interval: 25h", "larder.yaml:5: reject_interval: 1d1h is not possible"},
 		{"stale: soon", `larder.yaml:5: stale: "soon" is not a duration`},
 		{"shape: object", `larder.yaml:5: shape: unknown shape "object"`},
 		{"base_url: host", "larder.yaml:5: base_url: this is not an address; want https://host"},
@@ -192,9 +194,18 @@ func TestLoad_TokensThatDifferOnlyInCaseAreOneRowOfMySQL(t *testing.T) {
 		files: map[string]string{"larder.yaml": "tokens:\n  É: {source: dingtalk, app_key: x, app_secret: S3cr3t}\n  é: {source: dingtalk, app_key: y, app_secret: S3cr3t}"},
 		env:   map[string]string{"LARDER_DATABASE": "mysql://h/db"},
 	}
-	s.wantErrors(t, `larder.yaml:3: "é" and "É" (larder.yaml:2) differ only in case`)
+	s.wantErrors(t, `larder.yaml:3: "é" and "É" (larder.yaml:2) differ only in case or in blanks at the end`)
+	s.files["larder.yaml"] = "tokens:\n  a: {source: dingtalk, app_key: x, app_secret: S3cr3t}\n  'A ': {source: dingtalk, app_key: y, app_secret: S3cr3t}"
+	s.wantErrors(t, `"a" and "A " (larder.yaml:3) differ only in case or in blanks at the end`)
 	s.env["LARDER_DATABASE"] = "sqlite:x.db"
 	s.must(t)
+}
+
+// What the servers tell each other of a token stands in a row of its own.
+func TestLoad_NoTokenHasTheKeyOfAnothersState(t *testing.T) {
+	setup{files: map[string]string{
+		"larder.yaml": "tokens:\n  a: {source: dingtalk, app_key: x, app_secret: S3cr3t}\n  larder:fetch:a: {source: dingtalk, app_key: y, app_secret: S3cr3t}",
+	}}.wantErrors(t, `larder.yaml:3: "larder:fetch:a": larder keeps the state of "a" (larder.yaml:2) in the row of that key; give the token another name`)
 }
 
 // The key of a token's lock is longer than the token's.
@@ -229,7 +240,7 @@ func TestLoad_TokensOfEveryVendor(t *testing.T) {
 		env: map[string]string{"SECRET": secret},
 		files: map[string]string{"larder.yaml": `database: sqlite:x
 tokens:
-  ding: {source: dingtalk, app_key: k, app_secret: "${SECRET}", old_app_secret: "${SECRET}0", corp_id: c, timeout: 3s, stale: 5m, shape: array}
+  ding: {source: dingtalk, app_key: k, app_secret: "${SECRET}", old_app_secret: "${SECRET}0", corp_id: c, timeout: 3s, stale: 5m, shape: array, reject_interval: 30s}
   ding_ticket: {source: dingtalk_ticket, token: ding}
   wecom: {source: wecom, app_key: k, app_secret: "${SECRET}"}
   wecom_agent: {source: wecom_ticket, token: wecom, api: agent_config}
@@ -243,7 +254,7 @@ tokens:
 		t.Fatalf("got %d tokens, want 8", len(c.Tokens))
 	}
 	ding, _ := c.Token("ding")
-	if ding.Shape != "array" || *ding.Timeout != 3*time.Second || *ding.Stale != 5*time.Minute || ding.Options["old_app_secret"] != secret+"0" || ding.Options["corp_id"] != "c" {
+	if ding.Shape != "array" || *ding.Timeout != 3*time.Second || *ding.Stale != 5*time.Minute || *ding.RejectInterval != 30*time.Second || ding.Options["old_app_secret"] != secret+"0" || ding.Options["corp_id"] != "c" {
 		t.Errorf("ding is %+v", ding)
 	}
 	oauth, _ := c.Token("oauth")

@@ -44,6 +44,10 @@ func TestParse(t *testing.T) {
 		{"unquoted inner quotes are literal", `A=a"b'c`, "A", `a"b'c`},
 		{"unquoted $NAME is literal", "A=$REAL", "A", "$REAL"},
 
+		{"form feeds that begin a value", "A=\f\v b", "A", "\f\v b"},
+		{"a no-break space is a character", "A=\u00a0 # c", "A", "\u00a0"},
+		{"a wide space in a word", "A=b\u3000c", "A", "b\u3000c"},
+
 		{"single quotes are literal", `A='a\n#$b ${REAL}"'`, "A", `a\n#$b ${REAL}"`},
 		{"single quotes and a comment", `A='b' # c`, "A", "b"},
 		{"blank single quotes", `A=''`, "A", ""},
@@ -109,6 +113,9 @@ func TestParse_Errors(t *testing.T) {
 		msg         string
 	}{
 		{"white space in an unquoted value", "X=1\nA=My S3cret", 2, "unexpected whitespace"},
+		{"white space after a no-break space", "A=\u00a0 S3cret", 1, "unexpected whitespace"},
+		{"white space after a wide space", "A=\u3000 S3cret", 1, "unexpected whitespace"},
+		{"white space after form feeds and a character", "A=\f S3cret S3cret", 1, "unexpected whitespace"},
 		{"text after a closing quote", `A="S3cret"S3cret`, 1, "unexpected whitespace"},
 		{"text after a closing single quote", `A='S3cret' S3cret`, 1, "unexpected whitespace"},
 		{"unknown escape", `A="S3cret\x"`, 1, "escape sequence"},

@@ -36,7 +36,7 @@ func parseValue(text string, resolve func(string) (string, bool)) (value, msg st
 				state = doubleQuoted
 			case c == '#':
 				state = comment
-			case state == unquoted && isSpace(c) && strings.TrimSpace(out.String()) != "":
+			case state == unquoted && isSpace(c) && strings.Trim(out.String(), " \t\n\v\f\r") != "":
 				state = afterValue // form feeds that begin a value, which trim leaves, belong to it
 			default:
 				state = unquoted

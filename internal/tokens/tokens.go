@@ -107,6 +107,7 @@ func newFetcher(s *store.Store, t config.Token, parent *fetcher.Fetcher, common 
 	add(t.RefreshAhead, fetcher.WithRefreshAhead)
 	add(t.Timeout, fetcher.WithTimeout)
 	add(t.Stale, fetcher.WithStale)
+	add(t.RejectInterval, fetcher.WithRejectInterval)
 	if t.Shape == "array" {
 		opts = append(opts, fetcher.WithShape(fetcher.ShapeArray))
 	}
@@ -116,6 +117,9 @@ func newFetcher(s *store.Store, t config.Token, parent *fetcher.Fetcher, common 
 // newSource returns the source of a token with that secret, or of a ticket with that parent.
 func newSource(t config.Token, secret string, parent *fetcher.Fetcher) (fetcher.Source, error) {
 	option := func(name string) string { return t.Options[name].Reveal() }
+	if isTicket(t) && parent == nil {
+		return nil, fmt.Errorf("no token %q is configured, and a ticket is asked for with one", option("token"))
+	}
 	switch t.Source {
 	case "dingtalk":
 		opts := given(t.BaseURL, dingtalk.WithBaseURL)

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -158,9 +159,97 @@ func TestNew_RotatesSecrets(t *testing.T) {
 	}
 }
 
+// Two kinds of tickets of one app, that two servers' files have under one key, are not taken for each other.
+func TestNew_TicketsOfTwoKindsOnOneKeyAreNoticed(t *testing.T) {
+	fake := fetchertest.NewWeCom()
+	t.Cleanup(fake.Close)
+	s := openStore(t)
+	process := func(api string) Token {
+		set, err := New(s, []config.Token{
+			{Key: "app", Source: "wecom", BaseURL: fake.URL, AppKey: fake.AppKey, AppSecret: config.Secret(fake.AppSecret)},
+			{Key: "ticket", Source: "wecom_ticket", API: api, BaseURL: fake.URL, Options: map[string]config.Secret{"token": "app"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = set.Close(t.Context()) })
+		return set[1]
+	}
+	page, err := process("jsapi").Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := process("jsapi").Token(t.Context()); again != page || err != nil {
+		t.Errorf("another process of the same has %q, %v, want %q", again, err, page)
+	}
+	agent := process("agent_config")
+	if ticket, err := agent.Token(t.Context()); ticket == page || err != nil {
+		t.Errorf("the agent's ticket is that of the page: %q, %v", ticket, err)
+	}
+	if alarms := agent.Status().Alarms; len(alarms) != 1 || alarms[0].Kind != fetcher.AlarmCollision {
+		t.Errorf("alarms are %v, want a collision", alarms)
+	}
+}
+
 func TestNew_SaysWhichTokenCannotBe(t *testing.T) {
-	_, err := New(openStore(t), []config.Token{{Key: "t", Source: "dingtalk", At: "larder.yaml:3"}})
-	if err == nil || !strings.Contains(err.Error(), `token "t" (larder.yaml:3)`) {
-		t.Errorf("error is %v", err)
+	const secret = "wr0ng-s3cret"
+	long := time.Hour
+	for name, c := range map[string]struct {
+		token config.Token
+		want  string
+	}{
+		"no credentials":             {config.Token{Source: "dingtalk"}, "app key"},
+		"a secret with a blank":      {config.Token{Source: "wecom", AppKey: "k", AppSecret: secret + " "}, "blank"},
+		"an API that is not there":   {config.Token{Source: "dingtalk", AppKey: "k", AppSecret: secret, API: "v9"}, "v9"},
+		"no such source":             {config.Token{Source: "fax", AppKey: "k", AppSecret: secret}, `"fax"`},
+		"a life that is none":        {config.Token{Source: "oauth2", AppKey: "k", AppSecret: secret, Options: map[string]config.Secret{"token_url": "https://a.fake", "life": "long"}}, "life"},
+		"no token URL":               {config.Token{Source: "oauth2", AppKey: "k", AppSecret: secret}, "URL"},
+		"a base URL with a user":     {config.Token{Source: "feishu", AppKey: "k", AppSecret: secret, BaseURL: "https://u:" + secret + "@a.fake"}, "no user"},
+		"an old secret with a tab":   {config.Token{Source: "feishu", AppKey: "k", AppSecret: "s", Options: map[string]config.Secret{"old_app_secret": secret + "\t"}}, "old_app_secret"},
+		"a ticket without its token": {config.Token{Source: "wecom_ticket", API: "jsapi", Options: map[string]config.Secret{"token": "elsewhere"}}, `"elsewhere"`},
+		"a ticket of another kind":   {config.Token{Source: "wechat_ticket", API: "agent_config", Options: map[string]config.Secret{"token": "app"}}, "agent_config"},
+		"a timeout of nothing":       {config.Token{Source: "dingtalk", AppKey: "k", AppSecret: secret, Timeout: new(time.Duration)}, "timeout"},
+		"an interval of nothing":     {config.Token{Source: "dingtalk", AppKey: "k", AppSecret: secret, RejectInterval: new(time.Duration)}, "reject interval"},
+		"no key":                     {config.Token{Source: "dingtalk", AppKey: "k", AppSecret: secret, Margin: &long}, "key"},
+	} {
+		c.token.At = "larder.yaml:3"
+		if c.token.Key = "t"; name == "no key" {
+			c.token.Key = ""
+		}
+		_, err := New(openStore(t), []config.Token{{Key: "app", Source: "wechat", AppKey: "k", AppSecret: "s"}, c.token})
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("token %q (larder.yaml:3)", c.token.Key)) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: error is %v, want one about %s", name, err, c.want)
+		}
+	}
+}
+
+// The settings of every token reach its fetcher.
+func TestNew_AppliesTheSettingsOfEveryToken(t *testing.T) {
+	fake := fetchertest.NewWeChat()
+	t.Cleanup(fake.Close)
+	margin, ahead, interval := time.Hour, 20*time.Minute, 90*time.Minute
+	s := openStore(t)
+	set, err := New(s, []config.Token{{
+		Key: "t", Source: "wechat", BaseURL: fake.URL, AppKey: fake.AppKey, AppSecret: config.Secret(fake.AppSecret),
+		Margin: &margin, RefreshAhead: &ahead, RejectInterval: &interval,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = set.Close(t.Context()) })
+	first, err := set[0].Get(t.Context())
+	if err != nil || first.Token.ExpiresIn > time.Hour || first.Token.ExpiresIn < 59*time.Minute {
+		t.Fatalf("got %v, %v, want a row of an hour", first.Token, err)
+	}
+	if next := set[0].Status().NextRefresh; next < 35*time.Minute || next > 45*time.Minute {
+		t.Errorf("it is refreshed in %v, want about 40 minutes", next)
+	}
+	second, err := set[0].Reject(t.Context(), first.Token.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait interface{ RetryAfter() time.Duration }
+	if _, err := set[0].Reject(t.Context(), second); !errors.As(err, &wait) || wait.RetryAfter() < 80*time.Minute {
+		t.Errorf("a second rejection: %v, want to wait for an hour and a half", err)
 	}
 }

@@ -36,7 +36,7 @@ func (e *LimitError) Error() string {
 // A TypeError reports a PHP value that [Unmarshal] does not store in the Go value that was given for it, because no
 // value of one kind is turned into another kind in silence.
 type TypeError struct {
-	Path string // the place in the value, as in users[3].id; empty for the value itself
+	Path string // the place in the value, as in users[3].id; empty for the value itself, cut after 256 bytes
 	Want string // the Go type
 	Got  string // what PHP has there: "string", "null", "array with keys other than 0, 1, 2, ..."
 }
@@ -102,10 +102,21 @@ func join(k Key, rest string) string {
 	case !isName(s):
 		s = "[" + strconv.Quote(s) + "]"
 	}
-	if rest == "" || rest[0] == '[' {
-		return s + rest
+	if rest != "" && rest[0] != '[' {
+		s += "."
 	}
-	return s + "." + rest
+	return bounded(s + rest)
+}
+
+// maxPath bounds the path of an error, in bytes: a value may be nested thousands of levels deep, each with a key of its own.
+const maxPath = 256
+
+// bounded leaves the beginning of a path that is too long.
+func bounded(path string) string {
+	if len(path) <= maxPath {
+		return path
+	}
+	return cut(path, maxPath) + "..."
 }
 
 func isName(s string) bool {

@@ -2,11 +2,13 @@ package php
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // unmarshalInto decodes text into a new T.
@@ -271,5 +273,26 @@ func TestUnmarshal_ReadsWhatMarshalWrote(t *testing.T) {
 	var out account
 	if err := Unmarshal(must(Marshal(in)), &out); err != nil || !reflect.DeepEqual(in, out) {
 		t.Errorf("got  %+v, %v\nwant %+v", out, err, in)
+	}
+}
+
+// A value of a stranger may be nested thousands of levels deep, and its keys may have any length.
+func TestUnmarshal_ErrorsOfDeepValuesAreShort(t *testing.T) {
+	type nest map[string]nest
+	for _, key := range []string{"0", "abc", "钥", "é", strings.Repeat("钥x", 100)} {
+		const depth = 4000
+		text := strings.Repeat(fmt.Sprintf("a:1:{s:%d:%q;", len(key), key), depth) + "i:1;" + strings.Repeat("}", depth)
+		_, err := unmarshalInto[nest](text)
+		var failure *TypeError
+		if !errors.As(err, &failure) || !utf8.ValidString(err.Error()) || len(err.Error()) > 400 || !strings.HasSuffix(failure.Path, "...") {
+			t.Errorf("key %s: the error has %d bytes: %.500s", key, len(fmt.Sprint(err)), err)
+		}
+	}
+	var nested any = func() {}
+	for range 1000 {
+		nested = map[string]any{"level": nested}
+	}
+	if _, err := Marshal(nested); err == nil || len(err.Error()) > 400 || !strings.Contains(err.Error(), "level.level") {
+		t.Errorf("error is %v", err)
 	}
 }

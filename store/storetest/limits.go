@@ -1,8 +1,11 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -171,16 +174,56 @@ var limits = []testCase{
 		}
 		h.exec("ALTER TABLE cache MODIFY expiration INT NOT NULL")
 		h.clock.Set(2_000_000_000) // 2033
+		const tooLong = store.ForeverTTL + time.Second
 		h.must(h.store.Forever(h.ctx, "foo", "bar"))
 		h.wantRow("prefixfoo", `s:3:"bar";`, math.MaxInt32)
-		h.wantRefused(h.store.Put(h.ctx, "bar", 1, 10*365*24*time.Hour), "expiration")
-		_, err := h.store.Add(h.ctx, "bar", 1, 11*365*24*time.Hour)
+		h.wantRefused(h.store.Put(h.ctx, "bar", 1, tooLong), "expiration")
+		h.wantRefused(h.store.PutMany(h.ctx, map[string]any{"bar": 1}, tooLong), "expiration")
+		_, err := h.store.Add(h.ctx, "bar", 1, tooLong)
 		h.wantRefused(err, "expiration")
-		h.yes(h.store.Add(h.ctx, "foo2", "bar", store.ForeverTTL))
-		h.yes(h.store.Forget(h.ctx, "foo2"))
-		_, err = h.store.Touch(h.ctx, "foo", 10*365*24*time.Hour)
+		_, err = h.store.Touch(h.ctx, "foo", tooLong)
 		h.wantRefused(err, "expiration")
+		h.wantMissing("bar")
 		h.wantRow("prefixfoo", `s:3:"bar";`, math.MaxInt32)
+	}},
+	{"E8 a ttl of ForeverTTL ends with an INT column, whatever stores it", func(t *testing.T, h *harness) {
+		if !h.isMySQL() {
+			return // integers have one width
+		}
+		h.exec("ALTER TABLE cache MODIFY expiration INT NOT NULL")
+		h.clock.Set(2_000_000_000) // 2033
+		lock := h.store.Lock("lock", time.Minute)
+		h.yes(lock.Acquire(h.ctx))
+		for name, write := range map[string]func(time.Duration) error{
+			"Put":     func(ttl time.Duration) error { return h.store.Put(h.ctx, "foo", 1, ttl) },
+			"PutMany": func(ttl time.Duration) error { return h.store.PutMany(h.ctx, map[string]any{"foo": 1}, ttl) },
+			"a big PutMany": func(ttl time.Duration) error {
+				values := map[string]any{"foo": 1}
+				for i := range 1000 {
+					values["other"+strconv.Itoa(i)] = i
+				}
+				return h.store.PutMany(h.ctx, values, ttl)
+			},
+			"Add":            func(ttl time.Duration) error { _, err := h.store.Add(h.ctx, "foo", 1, ttl); return err },
+			"IncrementOrAdd": func(ttl time.Duration) error { _, err := h.store.IncrementOrAdd(h.ctx, "foo", 1, ttl); return err },
+			"PutIfLocked":    func(ttl time.Duration) error { _, err := h.store.PutIfLocked(h.ctx, lock, "foo", 1, ttl); return err },
+			"Touch": func(ttl time.Duration) error {
+				return errors.Join(h.store.Put(h.ctx, "foo", 1, time.Minute), second(h.store.Touch(h.ctx, "foo", ttl)))
+			},
+			"Remember under a lock": func(ttl time.Duration) error {
+				return second(store.Remember(h.ctx, h.store, "foo", ttl, func(context.Context) (int, error) { return 1, nil }, store.WithLock(2*time.Second, time.Second)))
+			},
+			"Flexible": func(ttl time.Duration) error {
+				return second(store.Flexible(h.ctx, h.store, "foo", time.Minute, ttl, func(context.Context) (int, error) { return 1, nil }))
+			},
+		} {
+			h.must(second(h.store.FlushAll(h.ctx)))
+			if err := write(store.ForeverTTL); err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if item, err := h.store.Item(h.ctx, "foo"); err != nil || item.Expiration != math.MaxInt32 {
+				t.Errorf("%s: expires at %d, %v", name, item.Expiration, err)
+			}
+		}
 	}},
 	{"E17 a TEXT column and a key column of 191 refuse what they cannot hold", func(t *testing.T, h *harness) {
 		if !h.isMySQL() {
@@ -198,3 +241,5 @@ var limits = []testCase{
 		h.wantString("", "bar")
 	}},
 }
+
+func second[T any](_ T, err error) error { return err }

@@ -34,7 +34,8 @@ var locking = []testCase{
 			t.Fatalf("owners are %q here and %q there", owner, owners)
 		}
 		h.yes(s.PutIfLocked(h.ctx, l, "foo", 1, time.Minute))
-		h.no(h.store.PutIfLocked(h.ctx, l, "foo", 2, time.Minute))
+		_, err = h.store.PutIfLocked(h.ctx, l, "foo", 2, time.Minute)
+		h.wantErr(err, store.ErrOtherLocks)
 		h.wantRow("prefixfoo", "i:1;", start+60)
 	}},
 	{"L11 acquiring sweeps no other lock, and prune says what goes wrong", func(t *testing.T, h *harness) {

@@ -274,6 +274,29 @@ var remembering = []testCase{
 			d.run()
 		}
 	}},
+	{"X2 a flexible value whose rows never expire is made anew by the same clock", func(t *testing.T, h *harness) {
+		if h.isMySQL() {
+			h.exec("ALTER TABLE cache MODIFY expiration BIGINT NOT NULL")
+		}
+		for _, expiration := range []int64{start + 400*365*86400, math.MaxInt64} { // a Duration holds 292 years
+			var d deferral
+			var m maker
+			flexible := func(want int64) {
+				t.Helper()
+				h.wantNumber(want)(store.Flexible(h.ctx, h.store, "foo", 10*time.Second, 20*time.Second, m.make, store.WithRefreshRunner(d.later)))
+			}
+			h.exec("DELETE FROM cache")
+			h.insert(prefix+"foo", "i:7;", expiration)
+			h.insert(prefix+companion+"foo", fmt.Sprintf("i:%d;", start-9), expiration)
+			flexible(7)
+			h.wantDeferred(&d, 0)
+			h.exec(fmt.Sprintf("UPDATE cache SET value='i:%d;' WHERE value<>'i:7;'", start-10))
+			flexible(7)
+			h.wantDeferred(&d, 1)
+			d.run()
+			h.wantRows(fooRow(1, start+20), createdRow(start, start+20))
+		}
+	}},
 	{"X3 forget leaves nothing of a flexible value, nor does its end", func(t *testing.T, h *harness) {
 		var m maker
 		flexible := func() (int64, error) {

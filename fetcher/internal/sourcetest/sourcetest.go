@@ -108,6 +108,7 @@ func Run(t *testing.T, v Vendor) {
 			t.Run("fingerprint follows the credentials", func(t *testing.T) { v.fingerprints(t, s) })
 			if s.Ticket {
 				t.Run("tells its parent once", func(t *testing.T) { v.tellsItsParent(t, s) })
+				t.Run("has its parent's app", func(t *testing.T) { v.hasItsParentsApp(t, s) })
 			}
 		})
 	}
@@ -469,6 +470,37 @@ func (v Vendor) fingerprints(t *testing.T, s Source) {
 		app := info(base).App // says which app it is, whatever its secret
 		if sameKey := changed.Key == base.Key && changed.URL == base.URL; app != "" && (info(changed).App == app) != sameKey && changed.URL == base.URL {
 			t.Errorf("app %q with %+v is %q", app, changed, info(changed).App)
+		}
+	}
+}
+
+// told is a parent that tells which app it is of.
+type told struct {
+	parent
+	app string
+}
+
+func (p *told) Info() fetcher.Info { return fetcher.Info{App: p.app} }
+
+// hasItsParentsApp holds for a ticket among the vendor's sources: what another app's ticket is, or another kind of ticket, has another app.
+func (v Vendor) hasItsParentsApp(t *testing.T, s Source) {
+	info := func(s Source, parent fetcher.Parent) fetcher.Info {
+		source, err := s.New(Setup{URL: "http://a.fake", Client: http.DefaultClient, Key: Key, Secret: Secret, Parent: parent})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return source.Info()
+	}
+	one := info(s, &told{app: "one"})
+	if one.App == "" || one.App != info(s, &told{app: "one"}).App || one.App == info(s, &told{app: "other"}).App {
+		t.Errorf("the app is %q, whatever the parent's", one.App)
+	}
+	if app := info(s, &told{}).App + info(s, &parent{}).App; app != "" {
+		t.Errorf("of a parent that tells none, the app is %q", app)
+	}
+	for _, other := range v.Sources {
+		if about := info(other, &told{app: "one"}); about.App == one.App && about.Name != one.Name {
+			t.Errorf("%s and %s have the same app", one.Name, about.Name)
 		}
 	}
 }

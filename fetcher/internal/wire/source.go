@@ -35,6 +35,16 @@ type Source struct{ spec Spec }
 // NewSource returns the source that spec describes.
 func NewSource(spec Spec) Source { return Source{spec} }
 
+// TicketApp returns the [fetcher.Info]'s App of a ticket of that kind: one for each app of the parent's, if the parent tells it as a
+// [*fetcher.Fetcher] does, or else "", which is not checked.
+func TicketApp(kind string, parent fetcher.Parent) string {
+	p, ok := parent.(interface{ Info() fetcher.Info })
+	if !ok || p.Info().App == "" {
+		return ""
+	}
+	return fetcher.Fingerprint(kind, p.Info().App)
+}
+
 // Info describes the source.
 func (s Source) Info() fetcher.Info { return s.spec.Info }
 

@@ -1,11 +1,15 @@
 package wire
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/larder-cache/larder/fetcher"
 )
 
 func TestRedact_FindsEveryForm(t *testing.T) {
@@ -54,4 +58,80 @@ func TestRetryAfter_IsSecondsOrADateAndAtMostAnHour(t *testing.T) {
 			t.Errorf("%q is %v, want %v", header, got, want)
 		}
 	}
+}
+
+// The vendor's name for a request may be anything, the secret and the token included.
+func TestDialect_ARequestIDShowsNoToken(t *testing.T) {
+	const token, secret = "67bdae2a9d0b3f1c4e5d6a7b8c9d0e1f", "the-app-s-secret"
+	d := Dialect{
+		Vendor: "Vendor", Token: "access_token", Life: "expires_in", LongestLife: time.Hour,
+		Refusal: func(o Object) Refusal {
+			return Refusal{Code: o.Code("errcode"), Message: o.Words("errmsg"), RequestID: o.Text("request_id")}
+		},
+		Judge: func(string) (Meaning, bool) { return Meaning{Class: fetcher.ClassConfig}, true },
+	}
+	for name, body := range map[string]string{
+		"of a refusal":                         `{"errcode":1,"errmsg":"no","access_token":"%[1]s","request_id":"r-%[1]s-%[2]s"}`,
+		"of a reply whose token has no life":   `{"access_token":"%[1]s","expires_in":0,"request_id":"r-%[1]s-%[2]s"}`,
+		"of a reply whose token has a bad one": `{"access_token":"%[1]s","expires_in":"%[1]s","request_id":"r-%[1]s-%[2]s"}`,
+	} {
+		header := http.Header{"X-Request-Id": {"h-" + token + secret}}
+		for _, text := range []string{body, strings.Replace(body, `,"request_id":"r-%[1]s-%[2]s"`, "", 1)} { // then it is the header's
+			if !strings.Contains(text, "%[2]s") {
+				text += "%.0[2]s"
+			}
+			_, failure := d.Parse(Reply{Status: 200, Header: header, Body: fmt.Appendf(nil, text, token, secret)})
+			if failure == nil {
+				t.Fatalf("%s: no failure", name)
+			}
+			err := Seal(failure, "vendor", secret)
+			if shown := fmt.Sprintf("%s %q", err, failure.RequestID); failure.RequestID == "" || strings.Contains(shown, token) || strings.Contains(shown, secret) {
+				t.Errorf("%s: %s", name, shown)
+			}
+		}
+	}
+}
+
+func TestDialect_ALifeIsANumberOfJSON(t *testing.T) {
+	d := Dialect{DefaultLife: time.Minute, LongestLife: 24 * time.Hour}
+	for stated, want := range map[string]time.Duration{
+		"": time.Minute, "7200": 2 * time.Hour, "7200.5": 2*time.Hour + 500*time.Millisecond, "7.2e3": 2 * time.Hour, "86400": 24 * time.Hour,
+		"86401": time.Minute, "1e999": time.Minute, "99999999999999999999": time.Minute, // longer than any: the documented one
+		"0": 0, "-1": 0, "-1e999": 0, "1e-999": 0, "0x1p4": 0, "0X10": 0, "inf": 0, "Infinity": 0, "+7": 0, "NaN": 0, "1_000": 0, "7200s": 0, " 7": 0, "07": 0, "-": 0, ".5": 0,
+	} {
+		if got, ok := d.life(stated); got != want || ok != (want > 0) {
+			t.Errorf("a life of %q is %v, %v, want %v", stated, got, ok, want)
+		}
+	}
+}
+
+// A bounding is a way to a vendor that tells how long it has, and answers nothing.
+type bounding struct{ left chan time.Duration }
+
+func (b bounding) RoundTrip(req *http.Request) (*http.Response, error) {
+	deadline, _ := req.Context().Deadline()
+	b.left <- time.Until(deadline)
+	<-req.Context().Done()
+	return nil, req.Context().Err()
+}
+
+func TestDo_LastsTenSecondsIfItsCallerSetsNoBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct{ bound, want time.Duration }{{0, 10 * time.Second}, {time.Second, time.Second}, {time.Minute, time.Minute}} {
+			ctx, cancel := t.Context(), context.CancelFunc(func() {})
+			if c.bound > 0 {
+				ctx, cancel = context.WithTimeout(ctx, c.bound)
+			}
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://vendor.fake/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			way, begun := bounding{make(chan time.Duration, 1)}, time.Now()
+			_, failure := Do(&http.Client{Transport: way}, req)
+			if took := time.Since(begun); <-way.left != c.want || took != c.want || failure == nil || failure.Class != fetcher.ClassTransient {
+				t.Errorf("with a bound of %v it took %v and ended with %v", c.bound, took, failure)
+			}
+			cancel()
+		}
+	})
 }
