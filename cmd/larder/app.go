@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -140,7 +141,7 @@ func logTo(w io.Writer, level slog.Level) *slog.Logger {
 // sayf prints lines for the person at the terminal, to standard error.
 func (a *app) sayf(format string, args ...any) {
 	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
-		_, _ = fmt.Fprintf(a.stderr, "larder: %s\n", strings.TrimSuffix(line, "\n"))
+		_, _ = fmt.Fprintf(a.stderr, "larder: %s\n", term.Safe(strings.TrimSuffix(line, "\n")))
 	}
 }
 
@@ -152,19 +153,9 @@ func (a *app) println(line string) error {
 
 // printJSON prints a value as one line of JSON.
 func (a *app) printJSON(value any) error {
-	e := json.NewEncoder(a.stdout)
+	e := json.NewEncoder(a.safeJSON())
 	e.SetEscapeHTML(false)
 	return e.Encode(value)
-}
-
-// onTerminal reports whether a person reads the results as they come.
-func (a *app) onTerminal() bool {
-	f, ok := a.stdout.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // readAll returns an argument's value: all of standard input for "-", unless the context ends first.

@@ -61,7 +61,7 @@ const frugal = 40 << 20
 func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions, file string) (err error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	var (
-		to   = a.stdout
+		to   = a.safeJSON()
 		what = term.Of(a.stdout, a.lookupEnv)
 	)
 	if file != "-" {

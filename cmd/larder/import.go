@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +63,8 @@ type importView struct {
 func (a *app) importRows(ctx context.Context, s *store.Store, o store.ImportOptions, from io.Reader) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	progress := a.progress("importing", -1)
-	done, upTo, err := storeRows(ctx, s, o, from, func(rows int64) { progress.Set(rows, -1) })
+	in := &measured{Reader: from, size: sizeOf(from)}
+	done, upTo, err := storeRows(ctx, s, o, in, func(rows int64) { progress.Set(rows, in.estimate(rows)) })
 	progress.Done()
 	if err != nil {
 		text := fmt.Sprintf("lines 1 to %d are done: %s", upTo, importedText(done))
@@ -83,6 +85,37 @@ func (a *app) importRows(ctx context.Context, s *store.Store, o store.ImportOpti
 		return a.printJSON(importView{done.Stored, done.Expired, done.Lookalikes})
 	}
 	return a.println(importedText(done))
+}
+
+// measured counts what is read of a file, to tell how far the work is.
+type measured struct {
+	io.Reader
+	size int64 // of the file; -1 if it is not known, as of a pipe
+	read atomic.Int64
+}
+
+func sizeOf(from io.Reader) int64 {
+	if f, ok := from.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			return info.Size()
+		}
+	}
+	return -1
+}
+
+func (m *measured) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.read.Add(int64(n))
+	return n, err
+}
+
+// estimate returns how many rows there are in all, if so many were in what has been read; -1 if the size is not known.
+func (m *measured) estimate(rows int64) int64 {
+	read := m.read.Load()
+	if m.size <= 0 || read <= 0 {
+		return -1
+	}
+	return max(rows, int64(float64(rows)*float64(m.size)/float64(read)))
 }
 
 func importedText(r store.ImportResult) string {
