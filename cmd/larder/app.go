@@ -140,9 +140,24 @@ func logTo(w io.Writer, level slog.Level) *slog.Logger {
 
 // sayf prints lines for the person at the terminal, to standard error.
 func (a *app) sayf(format string, args ...any) {
+	const who = "larder: "
+	out := term.Of(a.stderr, a.lookupEnv)
 	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
-		_, _ = fmt.Fprintf(a.stderr, "larder: %s\n", term.Safe(strings.TrimSuffix(line, "\n")))
+		line = term.Safe(strings.TrimSuffix(line, "\n"))
+		parts := []string{line}
+		if room := out.Width - len(who); term.Width(line) > room && widestWord(line) <= room { // what has no room is left whole, to be copied
+			parts = out.Wrap(line, room)
+		}
+		_, _ = fmt.Fprintf(a.stderr, "%s%s\n", who, strings.Join(parts, "\n"+strings.Repeat(" ", len(who))))
 	}
+}
+
+func widestWord(text string) int {
+	widest := 0
+	for word := range strings.FieldsSeq(text) {
+		widest = max(widest, term.Width(word))
+	}
+	return widest
 }
 
 // println prints a line of the result.
