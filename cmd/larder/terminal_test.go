@@ -20,7 +20,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/larder-cache/larder/fetcher/fetchertest"
-	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/internal/testdb"
 )
 
@@ -182,10 +181,10 @@ func TestTerminal_ColumnsStandBelowEachOther(t *testing.T) {
 				if !found {
 					continue
 				}
-				if at >= 0 && term.Width(before) != at {
-					t.Errorf("larder %s at %d columns: %q stands in column %d and %d:\n%s", command, columns, column, at, term.Width(before), seen)
+				if at >= 0 && measure.StringWidth(before) != at {
+					t.Errorf("larder %s at %d columns: %q stands in column %d and %d:\n%s", command, columns, column, at, measure.StringWidth(before), seen)
 				}
-				at = term.Width(before)
+				at = measure.StringWidth(before)
 			}
 			if at < 0 {
 				t.Errorf("larder %s at %d columns has no %q:\n%s", command, columns, column, seen)

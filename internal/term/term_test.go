@@ -51,6 +51,20 @@ func TestTable_FitsATerminalAndIsWholeElsewhere(t *testing.T) {
 	}
 }
 
+func TestTable_IsSafeOnATerminalAndExactElsewhere(t *testing.T) {
+	for _, c := range []struct {
+		output Output
+		want   string
+	}{{Output{Terminal: true, Width: 80}, `\x1b[31m` + "\n"}, {Plain, "\x1b[31m\n"}} {
+		var text bytes.Buffer
+		table := NewTable(&text, c.output, Column{})
+		table.Add(Cell{Text: "\x1b[31m"})
+		if err := table.Flush(); err != nil || text.String() != c.want {
+			t.Errorf("%+v: %q, %v, want %q", c.output, text.String(), err, c.want)
+		}
+	}
+}
+
 func TestOf_ColourIsForTerminalsThatWantIt(t *testing.T) {
 	env := func(string) (string, bool) { return "xterm", true }
 	if o := Of(new(bytes.Buffer), env); o.Terminal || o.Colour {
