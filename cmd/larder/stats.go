@@ -152,7 +152,7 @@ func (a *app) drawStats(s *store.Store, st *store.Stats, reveal bool) error {
 	}
 	a.drawBiggest(d, "BIGGEST"+looked+", live and expired", s, st.Biggest, reveal)
 	if st.Others.Rows > 0 {
-		d.chart(fmt.Sprintf("OTHER PREFIXES, live and expired, bars by bytes: %s, %s", countText(st.Others.Rows, "row"), bytesText(st.Others.Bytes)),
+		d.chart(fmt.Sprintf("OTHER PREFIXES: %s, %s, live and expired, bars by bytes", countText(st.Others.Rows, "row"), bytesText(st.Others.Bytes)),
 			fromGroups(st.OtherPrefixes.Largest, st.OtherPrefixes.Rest), byBytes(st.Others.Bytes))
 	}
 	_, err := a.stdout.Write([]byte(d.text.String()))
