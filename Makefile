@@ -44,8 +44,8 @@ FUZZTIME ?= 60s
 lint: ## Check formatting, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
-	go vet -tags peers,bench ./store ./internal/bench
-	go run $(STATICCHECK) -tags peers,bench ./...
+	go vet -tags peers,bench,showcase ./store ./internal/bench ./internal/showcase
+	go run $(STATICCHECK) -tags peers,bench,showcase ./...
 
 .PHONY: bench
 bench: test-deps ## Measure larder beside its references, write docs/performance.md and the table of docs/tokens.md, fail if a goal is missed (five minutes). ONLY=CommandLine: that part alone, nothing is written
@@ -61,6 +61,12 @@ docs: ## Write docs/cli.md from what the commands say of themselves
 	@mkdir -p bin
 	@go run ./cmd/larder docs markdown >bin/cli.md
 	@mv bin/cli.md docs/cli.md
+
+.PHONY: terminal
+terminal: build ## Record what larder looks like on terminals: docs/terminal.md and its pictures (installs tmux and python3-rich on Debian)
+	@scripts/test-deps.sh tmux python3-rich
+	@go test -c -tags showcase -o bin/showcase.test ./internal/showcase
+	@bin/showcase.test -test.run '^TestRecord$$' -larder '$(CURDIR)/bin/larder' -docs '$(CURDIR)/docs'
 
 .PHONY: build
 build: ## Build the static binary bin/larder

@@ -65,7 +65,7 @@ type PruneProgress struct {
 // order of the keys, and [PruneResult] says so.
 //
 // Whatever the error, the result tells what was deleted until then, at least: a batch whose answer was lost is not counted. Between
-// batches Prune looks whether ctx has ended.
+// batches Prune looks whether ctx has ended. One that is under way then may go on for up to two seconds, and is counted.
 //
 // Laravel has no such command for this table (10 to 13): a row goes when its key is read after its expiry, and all others stay. Its lock
 // table is swept by chance, 2 in 100 acquisitions.
@@ -358,7 +358,7 @@ func (p *pruner) deleteExpired(ctx context.Context, t expiredTable, batch []list
 		keys[i] = row.key
 	}
 	op := s.begin(record.PruneBatch, "")
-	a, err := s.exec(ctx, idempotent, t.remove+"("+placeholders(len(keys))+")"+and(s.sql.stillExpired), keys...)
+	a, err := s.execBatch(ctx, idempotent, t.remove+"("+placeholders(len(keys))+")"+and(s.sql.stillExpired), keys...)
 	op.end(ctx, record.Forgotten, a.affected, err)
 	if err != nil {
 		return 0, err
@@ -502,7 +502,7 @@ func (p *pruner) deleteUnchanged(ctx context.Context, batch []listed) (excess, e
 	}
 	unchanged := strings.TrimSuffix(strings.Repeat(s.sql.unchanged+" OR ", len(batch)), " OR ")
 	op := s.begin(record.PruneBatch, "")
-	a, err := s.exec(ctx, idempotent, s.sql.deleteKeys+"("+placeholders(len(keys))+")"+and("("+unchanged+")"), append(keys, tests...)...)
+	a, err := s.execBatch(ctx, idempotent, s.sql.deleteKeys+"("+placeholders(len(keys))+")"+and("("+unchanged+")"), append(keys, tests...)...)
 	op.end(ctx, record.Forgotten, a.affected, err)
 	if err != nil {
 		return excess{}, err

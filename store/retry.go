@@ -99,6 +99,33 @@ func (s *Store) exec(ctx context.Context, e effect, statement string, args ...an
 	return a, err
 }
 
+// batchPatience is how long a statement of a long work may go on when that is interrupted.
+const batchPatience = 2 * time.Second
+
+// execBatch is exec for a batch of a long work. If ctx ends meanwhile the statement may finish, for a little while: the work can then tell
+// exactly what it has done. A statement whose answer is not waited for is mostly applied.
+func (s *Store) execBatch(ctx context.Context, e effect, statement string, args ...any) (answer, error) {
+	if err := ctx.Err(); err != nil {
+		return answer{}, err
+	}
+	ctx, cancel := outlasting(ctx, batchPatience)
+	defer cancel()
+	return s.exec(ctx, e, statement, args...)
+}
+
+// outlasting returns a context that ends that much later than ctx.
+func outlasting(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(by):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}
+
 // on runs a statement that writes. It gets a connection first, so that trouble with getting one, and a context that ends while all of the pool's
 // are in use, are not taken for trouble with the statement.
 func (s *Store) on(ctx context.Context, run func(executor) error) error {

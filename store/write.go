@@ -302,7 +302,7 @@ func (s *Store) FlushAll(ctx context.Context) (int64, error) {
 }
 
 // FlushWithProgress is Flush, or FlushAll if all prefixes are meant, and calls progress, unless it is nil, with the number of rows that are
-// deleted so far after each statement.
+// deleted so far after each statement. When ctx ends, a statement that is under way may go on for up to two seconds, so that it is counted.
 func (s *Store) FlushWithProgress(ctx context.Context, allPrefixes bool, progress func(deleted int64)) (deleted int64, err error) {
 	defer s.memory.wroteAll()
 	op := s.begin(record.Flush, "")
@@ -335,7 +335,7 @@ func (s *Store) flush(ctx context.Context, read, remove, prefix string, progress
 			}
 			// The prefix is tested again, because a look-alike of another prefix may have taken a row over since its key was read.
 			statement := remove + "(" + placeholders(len(keys)) + ")" + and(condition)
-			a, err := s.exec(ctx, idempotent, statement, slices.Concat(keys, args)...)
+			a, err := s.execBatch(ctx, idempotent, statement, slices.Concat(keys, args)...)
 			deleted += a.affected
 			if err != nil {
 				return err

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -139,9 +140,24 @@ func logTo(w io.Writer, level slog.Level) *slog.Logger {
 
 // sayf prints lines for the person at the terminal, to standard error.
 func (a *app) sayf(format string, args ...any) {
+	const who = "larder: "
+	out := term.Of(a.stderr, a.lookupEnv)
 	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
-		_, _ = fmt.Fprintf(a.stderr, "larder: %s\n", strings.TrimSuffix(line, "\n"))
+		line = term.Safe(strings.TrimSuffix(line, "\n"))
+		parts := []string{line}
+		if room := out.Width - len(who); term.Width(line) > room && widestWord(line) <= room { // what has no room is left whole, to be copied
+			parts = out.Wrap(line, room)
+		}
+		_, _ = fmt.Fprintf(a.stderr, "%s%s\n", who, strings.Join(parts, "\n"+strings.Repeat(" ", len(who))))
 	}
+}
+
+func widestWord(text string) int {
+	widest := 0
+	for word := range strings.FieldsSeq(text) {
+		widest = max(widest, term.Width(word))
+	}
+	return widest
 }
 
 // println prints a line of the result.
@@ -152,19 +168,9 @@ func (a *app) println(line string) error {
 
 // printJSON prints a value as one line of JSON.
 func (a *app) printJSON(value any) error {
-	e := json.NewEncoder(a.stdout)
+	e := json.NewEncoder(a.safeJSON())
 	e.SetEscapeHTML(false)
 	return e.Encode(value)
-}
-
-// onTerminal reports whether a person reads the results as they come.
-func (a *app) onTerminal() bool {
-	f, ok := a.stdout.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // readAll returns an argument's value: all of standard input for "-", unless the context ends first.

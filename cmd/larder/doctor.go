@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -113,19 +114,29 @@ func (f findings) tell(found doctor.Finding) error {
 	var text strings.Builder
 	pad := func(s string, width int) string { return strings.Repeat(" ", max(0, width-len(s))+findingGap) }
 	text.WriteString(f.output.Paint(string(found.Status), statusStyle[found.Status]) + pad(string(found.Status), statusWidth))
-	text.WriteString(f.output.Paint(found.Check, term.Strong) + pad(found.Check, checkWidth))
-	for i, line := range f.lines(oneLineOf(found.Message)) {
-		if i > 0 {
-			text.WriteString("\n" + strings.Repeat(" ", messageAt))
-		}
-		text.WriteString(line)
+	check, at := found.Check, f.messageAt()
+	if f.output.Terminal {
+		check = f.output.Fit(check, f.output.Width-statusWidth-findingGap)
 	}
+	text.WriteString(f.output.Paint(check, term.Strong))
+	if at == messageAt {
+		text.WriteString(pad(check, checkWidth))
+	} else {
+		text.WriteString("\n" + strings.Repeat(" ", at))
+	}
+	text.WriteString(strings.Join(f.lines(found.Message), "\n"+strings.Repeat(" ", at)))
 	if found.Remedy != "" {
 		arrow := "→ "
 		if !f.output.Unicode {
 			arrow = "-> "
 		}
-		text.WriteString("\n" + strings.Repeat(" ", statusWidth+findingGap) + f.output.Paint(arrow+oneLineOf(found.Remedy), remedyStyle(found.Status)))
+		at := min(at, statusWidth+findingGap)
+		for i, line := range f.remedyLines(oneLineOf(found.Remedy), f.output.Width-at-term.Width(arrow)) {
+			if i > 0 {
+				arrow = strings.Repeat(" ", term.Width(arrow))
+			}
+			text.WriteString("\n" + strings.Repeat(" ", at) + f.output.Paint(arrow+line, remedyStyle(found.Status)))
+		}
 	}
 	return f.app.println(text.String())
 }
@@ -137,31 +148,67 @@ func remedyStyle(s doctor.Status) term.Style {
 	return term.Normal
 }
 
-// lines breaks a message at blanks to what a terminal has room for beside the names; a longer word goes on by itself.
+// lines breaks a message at blanks to what a terminal has room for beside the names, or, if that is too little, below them.
 func (f findings) lines(message string) []string {
-	if !f.output.Terminal {
-		return []string{message}
+	return f.output.Wrap(oneLineOf(message), f.output.Width-f.messageAt())
+}
+
+// messageAt is the column at which messages begin.
+func (f findings) messageAt() int {
+	const leastMessage = 30
+	if f.output.Terminal && f.output.Width-messageAt < leastMessage {
+		return findingGap
 	}
-	width := max(20, f.output.Width-messageAt)
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(message) {
-		if line != "" && term.Width(line)+1+term.Width(word) > width {
-			lines, line = append(lines, line), ""
+	return messageAt
+}
+
+// sqlStatement is a remedy that a database's client takes on several lines.
+var sqlStatement = regexp.MustCompile(`^(ALTER|CREATE|SET|DROP|DELETE|UPDATE) .*;$`)
+
+// shellCommand is a remedy that a shell takes on several lines if their ends say so. One with quotes may have blanks that are not to be broken at.
+var shellCommand = regexp.MustCompile("^(larder|sqlite3|php|chmod) [^'\"`\\\\]*$")
+
+// remedyLines breaks a remedy to the lines of a terminal so that what is copied from there still works. What it is about, behind four blanks and a
+// comment sign, gets lines of its own.
+func (f findings) remedyLines(remedy string, width int) []string {
+	if !f.output.Terminal || term.Width(remedy) <= width {
+		return []string{remedy}
+	}
+	command, comment := remedy, []string(nil)
+	for _, sign := range []string{"# ", "-- "} {
+		if before, after, found := strings.Cut(remedy, "    "+sign); found {
+			command = before
+			for _, line := range f.output.Wrap(after, width-len(sign)) {
+				comment = append(comment, sign+line)
+			}
+			break
 		}
-		line = strings.TrimPrefix(line+" "+word, " ")
 	}
-	return append(lines, line)
+	lines := []string{command}
+	switch {
+	case term.Width(command) <= width:
+	case sqlStatement.MatchString(command):
+		lines = f.output.Wrap(command, width)
+	case shellCommand.MatchString(command):
+		const goOn = " \\"
+		lines = f.output.Wrap(command, width-len(goOn))
+		for i := range lines[:len(lines)-1] {
+			lines[i] += goOn
+		}
+	case comment == nil: // prose
+		lines = f.output.Wrap(command, width)
+	}
+	return append(lines, comment...)
 }
 
 // oneLineOf makes one line, fit for a terminal, of a text that an error may have on several.
 func oneLineOf(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+	return term.Safe(strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' {
 			return ' '
 		}
 		return r
-	}, text)
+	}, text))
 }
 
 func (f findings) sum(s doctor.Summary) string {

@@ -70,7 +70,7 @@ const largeValue = 4 << 20
 
 func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions, file string) (err error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
-	out := &output{to: a.stdout, what: term.Of(a.stdout, a.lookupEnv)}
+	out := &output{to: a.safeJSON(), what: term.Of(a.stdout, a.lookupEnv)}
 	if file != "-" {
 		if out, err = createDump(file, o.After != ""); err != nil {
 			return err

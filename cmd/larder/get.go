@@ -18,7 +18,8 @@ func newGetCmd(a *app) *cobra.Command {
 		Use:   "get KEY",
 		Short: "Print the value of KEY",
 		Long: `Print the value of KEY: a string as it is, anything else as JSON. A string is followed by a new line
-on a terminal only, so that a file or a pipe gets exactly its bytes.
+on a terminal only, so that a file or a pipe gets exactly its bytes. What a terminal would obey, such as escape sequences, is
+shown there as \x1b.
 
 Exit status 1 if there is no live row.`,
 		Example: "  larder get dingding_access_token\n  larder get settings -o json",
@@ -82,8 +83,7 @@ func jsonKey(key string) json.RawMessage {
 
 func (a *app) printItem(item store.Item, raw bool) error {
 	if raw {
-		_, err := a.stdout.Write(item.Raw)
-		return err
+		return a.printText(string(item.Raw))
 	}
 	var value php.Value
 	if err := item.Decode(&value); err != nil {
@@ -99,11 +99,8 @@ func (a *app) printItem(item store.Item, raw bool) error {
 		})
 	}
 	if s, ok := value.(php.String); ok {
-		text = []byte(s)
-		if !a.onTerminal() {
-			_, err = a.stdout.Write(text)
-			return err
-		}
+		return a.printText(string(s))
 	}
-	return a.println(string(text))
+	_, err = fmt.Fprintf(a.safeJSON(), "%s\n", text)
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -51,10 +52,11 @@ collation takes for theirs (Flag and flag, on most of Laravel's MySQL tables).`,
 			if fromLine < 1 {
 				return usagef("--from-line %d: want 1 or more", fromLine)
 			}
-			in := dump.NewReader(from)
+			measured := &measured{Reader: from, size: sizeOf(from)}
+			in := dump.NewReader(measured)
 			in.From, in.WantTTL = fromLine, o.Extend
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
-				return a.importRows(ctx, &importer{store: s, options: o, in: in})
+				return a.importRows(ctx, &importer{store: s, options: o, in: in}, measured)
 			})
 		},
 	}
@@ -72,10 +74,10 @@ type importView struct {
 	Lookalikes int64 `json:"lookalikes"`
 }
 
-func (a *app) importRows(ctx context.Context, im *importer) error {
+func (a *app) importRows(ctx context.Context, im *importer, from *measured) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	progress := a.progress("importing", -1)
-	err := im.run(ctx, func(rows int64) { progress.Set(rows, -1) })
+	err := im.run(ctx, func(rows int64) { progress.Set(rows, from.estimate(rows)) })
 	progress.Done()
 	var line *dump.LineError
 	switch {
@@ -101,6 +103,37 @@ func (im *importer) resume(line int) string {
 	}
 	return fmt.Sprintf("%s, up to line %d; go on with --from-line %d, or from the database that it came from with larder export --after %q",
 		importedText(im.done), im.upTo, line, im.last)
+}
+
+// measured counts what is read of a file, to tell how far the work is.
+type measured struct {
+	io.Reader
+	size int64 // of the file; -1 if it is not known, as of a pipe
+	read atomic.Int64
+}
+
+func sizeOf(from io.Reader) int64 {
+	if f, ok := from.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			return info.Size()
+		}
+	}
+	return -1
+}
+
+func (m *measured) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.read.Add(int64(n))
+	return n, err
+}
+
+// estimate returns how many rows there are in all, if so many were in what has been read; -1 if the size is not known.
+func (m *measured) estimate(rows int64) int64 {
+	read := m.read.Load()
+	if m.size <= 0 || read <= 0 {
+		return -1
+	}
+	return max(rows, int64(float64(rows)*float64(m.size)/float64(read)))
 }
 
 func importedText(r store.ImportResult) string {

@@ -25,7 +25,7 @@ func newInspectCmd(a *app) *cobra.Command {
 		Long: `Show everything about the row of KEY, live or expired: type, size and times, what a well-known key is for, and the value
 as PHP names it, with classes, visibility (+ public, # protected, - private), enums and references.
 
-Tokens and other secrets are masked unless --reveal is given. Long values are cut unless --full is.
+Tokens and other secrets are masked unless --reveal is given. Of long values the beginning is shown, and with --full all.
 
 Exit status 1 if there is no row. With -o json: {"key","row_key","type","class","size","state","expiration","ttl","meaning",
 "about","masked","value","problem"}; value is null if the row is corrupt, and problem says why.`,
@@ -119,7 +119,7 @@ func (a *app) drawInspection(i inspection, full bool) error {
 			return
 		}
 		if out.Terminal {
-			value = out.Fit(value, out.Width-names)
+			value = out.FitMiddle(term.Safe(value), out.Width-names)
 		}
 		text.WriteString(out.Paint(name, term.Title) + strings.Repeat(" ", max(1, names-len(name))) + out.Paint(value, style) + "\n")
 	}
@@ -131,7 +131,7 @@ func (a *app) drawInspection(i inspection, full bool) error {
 	line("Type", strings.TrimSpace(v.Type+" "+printable(v.Class)), term.Normal)
 	line("Size", humanize.Comma(v.Size)+" bytes", term.Normal)
 	line("Expires", expires(i.row.TTL)+", "+expirationText(v.Expiration), urgency(i.row.TTL))
-	for n, part := range wrap(v.About, out) {
+	for n, part := range out.Wrap(v.About, out.Width-12) {
 		name := "About"
 		if n > 0 {
 			name = ""
@@ -167,7 +167,7 @@ func expirationText(unix int64) string {
 	return at.Format("2006-01-02 15:04:05 UTC")
 }
 
-// prettyIndented writes a value below its title. On a terminal no line is wider than that, unless all is asked for.
+// prettyIndented writes a value below its title. On a terminal lines that are wider go on below.
 func prettyIndented(to *strings.Builder, v php.Value, out term.Output, full bool) error {
 	var options []php.PrettyOption
 	if full {
@@ -179,27 +179,22 @@ func prettyIndented(to *strings.Builder, v php.Value, out term.Output, full bool
 		return err
 	}
 	for line := range strings.Lines(pretty.String()) {
-		line = "  " + strings.TrimSuffix(line, "\n")
-		if out.Terminal && !full {
-			line = out.Fit(line, out.Width)
+		line = strings.TrimSuffix(line, "\n")
+		text := strings.TrimLeft(line, " ")
+		indent := "  " + line[:len(line)-len(text)]
+		if len(indent) > out.Width/2 { // deep values in narrow terminals
+			indent = "  "
 		}
-		to.WriteString(line + "\n")
+		if full {
+			to.WriteString(indent + text + "\n")
+			continue
+		}
+		for n, part := range out.Break(text, out.Width-len(indent)-1) {
+			if n > 0 {
+				part = " " + part
+			}
+			to.WriteString(indent + part + "\n")
+		}
 	}
 	return nil
-}
-
-// wrap breaks a sentence into the lines of a terminal.
-func wrap(text string, out term.Output) []string {
-	if !out.Terminal || text == "" {
-		return []string{text}
-	}
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && term.Width(line)+1+term.Width(word) > out.Width-12 {
-			lines, line = append(lines, line), ""
-		}
-		line = strings.TrimPrefix(line+" "+word, " ")
-	}
-	return append(lines, line)
 }

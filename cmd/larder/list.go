@@ -120,10 +120,17 @@ func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions, vie
 		defer progress.Done()
 	}
 	rows, size := int64(0), int64(0)
+	limit, more := int64(o.Limit), false
+	if limit > 0 && out.Terminal && !a.json() {
+		o.Limit++ // one row more tells whether more follow, which to count might take a look at all of them
+	}
 	for e, err := range s.List(ctx, o) {
 		if err != nil {
 			_ = table.Flush() // what was found before the error is shown; the error says more
 			return err
+		}
+		if more = limit > 0 && rows == limit; more {
+			break
 		}
 		rows, size = rows+1, size+e.Size
 		if progress != nil {
@@ -161,6 +168,8 @@ func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions, vie
 			a.remarkf("%s", hint)
 			return nil
 		}
+	case out.Terminal && more:
+		a.remarkf("%s, %s; more follow, --limit 0 lists all", countText(rows, "row"), bytesText(size))
 	case out.Terminal:
 		a.remarkf("%s, %s", countText(rows, "row"), bytesText(size))
 	}

@@ -33,6 +33,7 @@ that does not allow it).`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 
+	a.fitHelp(root)
 	root.SetVersionTemplate("larder {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if negative.MatchString(err.Error()) {

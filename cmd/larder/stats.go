@@ -134,23 +134,26 @@ func viewFamilies(f store.Families) familiesView {
 	return familiesView{viewGroups(f.Largest), countView(f.Rest)}
 }
 
-// drawStats draws what was counted, with bars for shares.
+// drawStats draws what was counted, with bars for shares. Each chart says which rows it is about.
 func (a *app) drawStats(s *store.Store, st *store.Stats, reveal bool) error {
 	d := &drawing{output: a.output()}
-	how := "exact"
+	how, looked := "exact", ""
 	if st.Sampled {
 		how = fmt.Sprintf("estimated from %s, --sample-above 0 counts all", countText(st.Looked, "row"))
+		looked = " of those looked at"
 	}
-	d.printf("%s, %s of prefix %q (%s)", d.output.Paint(countText(st.Rows, "row"), term.Strong), bytesText(st.Bytes), s.Prefix(), how)
-	d.table("", []column{{"live", st.Live, term.Normal}, {"expired", st.Expired, term.Warning}, {"forever", st.Forever, term.Normal},
-		{"corrupt", st.Corrupt, term.Bad}}, st.Bytes)
-	d.table("BY TYPE, of all bytes", fromGroups(st.Types, store.Count{}), st.Bytes)
-	d.table("BY KEY, of all bytes", fromGroups(st.Keys.Largest, st.Keys.Rest), st.Bytes)
-	d.histogram(st.Expires)
-	a.drawBiggest(d, s, st.Biggest, reveal)
+	d.line(fmt.Sprintf("%s, %s of prefix %q (%s)", countText(st.Rows, "row"), bytesText(st.Bytes), s.Prefix(), how), term.Strong)
+	d.chart("BY STATE, bars by bytes", []column{{"live", st.Live, term.Normal}, {"  of these forever", st.Forever, term.Normal},
+		{"expired", st.Expired, term.Warning}, {"of all corrupt", st.Corrupt, term.Bad}}, byBytes(st.Bytes))
+	d.chart("BY TYPE, live and expired, bars by bytes", fromGroups(st.Types, store.Count{}), byBytes(st.Bytes))
+	d.chart("BY BEGINNING OF THE KEY, live and expired, bars by bytes", fromGroups(st.Keys.Largest, st.Keys.Rest), byBytes(st.Bytes))
+	if st.Live.Rows > 0 {
+		d.chart("LIVE ROWS BY WHEN THEY EXPIRE, bars by rows", fromBuckets(st.Expires), byRows(st.Live.Rows))
+	}
+	a.drawBiggest(d, "BIGGEST"+looked+", live and expired", s, st.Biggest, reveal)
 	if st.Others.Rows > 0 {
-		d.table("OTHER PREFIXES: "+countText(st.Others.Rows, "row")+", "+bytesText(st.Others.Bytes),
-			fromGroups(st.OtherPrefixes.Largest, st.OtherPrefixes.Rest), st.Others.Bytes)
+		d.chart(fmt.Sprintf("OTHER PREFIXES: %s, %s, live and expired, bars by bytes", countText(st.Others.Rows, "row"), bytesText(st.Others.Bytes)),
+			fromGroups(st.OtherPrefixes.Largest, st.OtherPrefixes.Rest), byBytes(st.Others.Bytes))
 	}
 	_, err := a.stdout.Write([]byte(d.text.String()))
 	return err
@@ -162,12 +165,11 @@ type drawing struct {
 	text   strings.Builder
 }
 
-func (d *drawing) printf(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
-	if d.output.Terminal && !d.output.Colour {
-		line = d.output.Fit(line, d.output.Width)
+// line draws a line of text, which a terminal that is narrower has on several.
+func (d *drawing) line(text string, style term.Style) {
+	for _, part := range d.output.Wrap(text, d.output.Width) {
+		d.text.WriteString(d.output.Paint(part, style) + "\n")
 	}
-	d.text.WriteString(line + "\n")
 }
 
 // A column is one line of a chart.
@@ -192,6 +194,32 @@ func fromGroups(groups []store.Group, rest store.Count) []column {
 	return columns
 }
 
+// fromBuckets names each bucket by both of its ends.
+func fromBuckets(buckets []store.Bucket) []column {
+	columns, from := make([]column, len(buckets)), ""
+	for i, b := range buckets {
+		name, end := b.Name, strings.TrimPrefix(b.Name, "<")
+		switch {
+		case end == b.Name: // it has no end
+		case from == "":
+			name = "within " + end
+		default:
+			name = from + " to " + end
+		}
+		columns[i], from = column{name: name, count: b.Count}, end
+	}
+	return columns
+}
+
+// A scale is what a chart's bars show of a count, and of what that is a share.
+type scale struct {
+	part  func(store.Count) int64
+	whole int64
+}
+
+func byBytes(whole int64) scale { return scale{func(c store.Count) int64 { return c.Bytes }, whole} }
+func byRows(whole int64) scale  { return scale{func(c store.Count) int64 { return c.Rows }, whole} }
+
 // barWidth is what is left of a line beside the name and the numbers.
 func (d *drawing) barWidth() int {
 	if d.output.Terminal {
@@ -200,67 +228,50 @@ func (d *drawing) barWidth() int {
 	return 28
 }
 
-// table draws a chart by bytes.
-func (d *drawing) table(title string, columns []column, whole int64) {
+// chart draws the columns below each other, each with its share as a bar.
+func (d *drawing) chart(title string, columns []column, of scale) {
 	if len(columns) == 0 {
 		return
 	}
 	d.title(title)
-	t := term.NewTable(&d.text, d.output, term.Column{Least: 8, Middle: true}, term.Column{Right: true}, term.Column{Right: true}, term.Column{})
+	t := term.NewTable(&d.text, d.output, term.Column{Least: 8, Middle: true}, term.Column{Right: true}, term.Column{Right: true},
+		term.Column{Right: true}, term.Column{})
 	for _, c := range columns {
 		style := c.style
 		if c.count.Rows == 0 {
 			style = term.Faint
 		}
+		part := of.part(c.count)
 		t.Add(term.Cell{Text: c.name, Style: style}, term.Cell{Text: humanize.Comma(c.count.Rows)}, term.Cell{Text: bytesText(c.count.Bytes)},
-			term.Cell{Text: strings.TrimRight(d.output.Bar(c.count.Bytes, whole, d.barWidth()), " "), Style: term.Good})
+			term.Cell{Text: percent(part, of.whole)},
+			term.Cell{Text: strings.TrimRight(d.output.Bar(part, of.whole, d.barWidth()), " "), Style: term.Good})
 	}
 	_ = t.Flush() // a strings.Builder takes everything
 }
 
+// percent is a share, of which what is more than nothing is seen.
+func percent(part, whole int64) string {
+	switch share := 100 * float64(part) / float64(max(whole, 1)); {
+	case part <= 0:
+		return "-"
+	case share < 1:
+		return "<1%"
+	default:
+		return fmt.Sprintf("%.0f%%", share)
+	}
+}
+
 func (d *drawing) title(title string) {
 	d.text.WriteByte('\n')
-	if title != "" {
-		d.printf("%s", d.output.Paint(d.output.Fit(title, d.width()), term.Title))
-	}
+	d.line(title, term.Title)
 }
 
-func (d *drawing) width() int {
-	if d.output.Terminal {
-		return d.output.Width
-	}
-	return 1 << 30
-}
-
-// histogram draws when rows expire, by how many they are.
-func (d *drawing) histogram(buckets []store.Bucket) {
-	most := int64(0)
-	for _, b := range buckets {
-		most = max(most, b.Rows)
-	}
-	if most == 0 {
-		return
-	}
-	d.title("EXPIRING, in rows")
-	t := term.NewTable(&d.text, d.output, term.Column{Least: 8}, term.Column{Right: true}, term.Column{Right: true}, term.Column{})
-	names := map[string]string{"<1m": "within 1m", "<10m": "10m", "<1h": "1h", "<6h": "6h", "<1d": "1d", "<7d": "7d", "<30d": "30d", "<1y": "1y"}
-	for _, b := range buckets {
-		name, ok := names[b.Name]
-		if !ok {
-			name = b.Name
-		}
-		t.Add(term.Cell{Text: name}, term.Cell{Text: humanize.Comma(b.Rows)}, term.Cell{Text: bytesText(b.Bytes)},
-			term.Cell{Text: strings.TrimRight(d.output.Bar(b.Rows, most, d.barWidth()), " "), Style: term.Good})
-	}
-	_ = t.Flush() // as above
-}
-
-func (a *app) drawBiggest(d *drawing, s *store.Store, biggest []store.Entry, reveal bool) {
+func (a *app) drawBiggest(d *drawing, title string, s *store.Store, biggest []store.Entry, reveal bool) {
 	if len(biggest) == 0 {
 		return
 	}
-	d.title("BIGGEST")
-	t := term.NewTable(&d.text, d.output, term.Column{Least: 16, Middle: true}, term.Column{}, term.Column{Right: true}, term.Column{})
+	d.title(title)
+	t := term.NewTable(&d.text, d.output, term.Column{Least: 8, Middle: true}, term.Column{}, term.Column{Right: true}, term.Column{})
 	for _, e := range biggest {
 		t.Add(term.Cell{Text: a.viewKey(s, e, false, reveal).Text}, term.Cell{Text: e.Type}, term.Cell{Text: bytesText(e.Size)},
 			term.Cell{Text: expires(e.TTL), Style: urgency(e.TTL)})

@@ -75,7 +75,7 @@ func (a *app) printToken(r fetcher.Result, err error) error {
 	if a.json() {
 		return a.printJSON(tokenView{AccessToken: r.Token.Value, ExpiresIn: int64(r.Token.ExpiresIn / time.Second), Stale: stale})
 	}
-	return a.println(r.Token.Value)
+	return a.println(a.safe(r.Token.Value))
 }
 
 func newTokenRefreshCmd(a *app) *cobra.Command {

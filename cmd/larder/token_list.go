@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/larder-cache/larder/fetcher"
 	"github.com/larder-cache/larder/internal/doctor"
 	"github.com/larder-cache/larder/internal/duration"
+	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/internal/tokens"
 	"github.com/larder-cache/larder/store"
 )
@@ -42,9 +42,11 @@ type failureView struct {
 }
 
 func (a *app) listTokens(ctx context.Context, s *store.Store, set tokens.Set, reveal bool) error {
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	out := a.output()
+	table := term.NewTable(a.stdout, out, term.Column{Title: "NAME", Least: 12, Middle: true}, term.Column{Title: "SOURCE"},
+		term.Column{Title: "STATE"}, term.Column{Title: "TOKEN"}, term.Column{Title: "EXPIRES"})
 	var failures strings.Builder
-	for i, t := range set {
+	for _, t := range set {
 		v, err := viewToken(ctx, s, t, reveal)
 		if err != nil {
 			return err
@@ -55,14 +57,12 @@ func (a *app) listTokens(ctx context.Context, s *store.Store, set tokens.Set, re
 			}
 			continue
 		}
-		if i == 0 {
-			_, _ = fmt.Fprintln(table, "NAME\tSOURCE\tSTATE\tTOKEN\tEXPIRES")
+		when := term.Cell{Text: "-"}
+		if ttl := time.Duration(v.TTL) * time.Second; ttl > 0 {
+			when = term.Cell{Text: expires(ttl), Style: urgency(ttl)}
 		}
-		when := "-"
-		if v.TTL > 0 {
-			when = expires(time.Duration(v.TTL) * time.Second)
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", printable(v.Name), v.Source, v.State, v.Token, when)
+		table.Add(term.Cell{Text: printable(v.Name)}, term.Cell{Text: v.Source}, term.Cell{Text: v.State, Style: tokenStyle[v.State]},
+			term.Cell{Text: v.Token}, when)
 		if v.Failure != nil {
 			failures.WriteString("\n" + v.failed() + "\n")
 		}
@@ -70,9 +70,11 @@ func (a *app) listTokens(ctx context.Context, s *store.Store, set tokens.Set, re
 	if err := table.Flush(); err != nil || failures.Len() == 0 {
 		return err
 	}
-	_, err := fmt.Fprint(a.stdout, failures.String())
+	_, err := fmt.Fprint(a.stdout, out.Reflow(failures.String()))
 	return err
 }
+
+var tokenStyle = map[string]term.Style{"live": term.Good, "missing": term.Warning, "corrupt": term.Bad}
 
 func viewToken(ctx context.Context, s *store.Store, t tokens.Token, reveal bool) (tokenRowView, error) {
 	key := t.Config.Key

@@ -16,7 +16,7 @@ type Column struct {
 	Middle bool // cut in the middle, not at the end
 }
 
-// A Cell is one text of a table, on one line and without control characters.
+// A Cell is one text of a table. On a terminal it is made [Safe].
 type Cell struct {
 	Text  string
 	Style Style
@@ -37,7 +37,14 @@ func NewTable(w io.Writer, o Output, columns ...Column) *Table {
 }
 
 // Add adds a row, which has a cell for each column.
-func (t *Table) Add(cells ...Cell) { t.rows = append(t.rows, cells) }
+func (t *Table) Add(cells ...Cell) {
+	if t.output.Terminal {
+		for i := range cells {
+			cells[i].Text = Safe(cells[i].Text)
+		}
+	}
+	t.rows = append(t.rows, cells)
+}
 
 // Len returns how many rows were added since the last Flush.
 func (t *Table) Len() int { return len(t.rows) }
@@ -98,6 +105,9 @@ func (t *Table) widths() []int {
 
 func (t *Table) line(text *strings.Builder, cells []Cell, widths []int) {
 	left := t.output.Width
+	for len(cells) > 1 && cells[len(cells)-1].Text == "" {
+		cells = cells[:len(cells)-1]
+	}
 	for i, c := range cells {
 		shown, width, last := c.Text, widths[i], i == len(cells)-1
 		if t.output.Terminal {
