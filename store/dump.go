@@ -208,7 +208,7 @@ func (s *Store) exportLarge(ctx context.Context, rowKeys []any) (map[string]Row,
 		case errors.Is(err, errTorn) && n < maxTorn:
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("row %q: %w", rowKey, err)
+			return nil, fmt.Errorf("row %s: %w", shown(rowKey), err)
 		}
 		return rows, nil
 	}
@@ -361,7 +361,7 @@ func (s *Store) readyRows(rows []Row, o ImportOptions, now int64, result *Import
 			row.column, err = s.dialect.toColumn(r.Value)
 		}
 		if err != nil {
-			return nil, &RowError{Index: i, Err: fmt.Errorf("key %q: %w", r.Key, err)}
+			return nil, &RowError{Index: i, Err: fmt.Errorf("key %s: %w", shown(r.Key), err)}
 		}
 		if o.Extend {
 			row.expiration = now + wholeSeconds(r.TTL)
@@ -597,7 +597,7 @@ func (s *Store) Row(ctx context.Context, key string) (row Row, err error) {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return Row{}, fmt.Errorf("row %q: %w", key, err)
+		return Row{}, fmt.Errorf("row %s: %w", shown(key), err)
 	}
 	r.Key = key
 	return r, nil

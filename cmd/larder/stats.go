@@ -144,7 +144,7 @@ func (a *app) drawStats(s *store.Store, st *store.Stats, reveal bool) error {
 	}
 	d.line(fmt.Sprintf("%s, %s of prefix %q (%s)", countText(st.Rows, "row"), bytesText(st.Bytes), s.Prefix(), how), term.Strong)
 	d.chart("BY STATE, bars by bytes", []column{{"live", st.Live, term.Normal}, {"  of these forever", st.Forever, term.Normal},
-		{"expired", st.Expired, term.Warning}, {"of all corrupt", st.Corrupt, term.Bad}}, byBytes(st.Bytes))
+		{"expired", st.Expired, term.Warning}, {"corrupt (of both)", st.Corrupt, term.Bad}}, byBytes(st.Bytes))
 	d.chart("BY TYPE, live and expired, bars by bytes", fromGroups(st.Types, store.Count{}), byBytes(st.Bytes))
 	d.chart("BY BEGINNING OF THE KEY, live and expired, bars by bytes", fromGroups(st.Keys.Largest, st.Keys.Rest), byBytes(st.Bytes))
 	if st.Live.Rows > 0 {

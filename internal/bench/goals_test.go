@@ -55,6 +55,7 @@ func TestGoals(t *testing.T) {
 		rushes = table
 	})
 	t.Run("PruneStall", func(t *testing.T) { add(newSubject(t, server).pruneStall(t)...) })
+	t.Run("PruneByKey", func(t *testing.T) { add(newSubject(t, testdb.Durable(t)).pruneByKey(t)...) })
 	t.Run("CommandLine", func(t *testing.T) { add(commandLine(t, server)...) })
 	t.Run("LargeTable", func(t *testing.T) {
 		large, small := newSubject(t, server), newSubject(t, server)
