@@ -7,8 +7,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -34,7 +36,15 @@ func TestMain(m *testing.M) {
 // withServers stops the database servers that tests have started.
 type withServers struct{ m *testing.M }
 
-func (w withServers) Run() int { return testdb.Run(w.m) }
+func (w withServers) Run() int {
+	// Children would ignore what this process was started to ignore, as under nohup, and some tests send it to them.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
+	return testdb.Run(w.m)
+}
 
 // A server is a machine that larder runs on: a folder of its own, and variables.
 type server struct {
