@@ -37,13 +37,17 @@ func TestMain(m *testing.M) {
 type withServers struct{ m *testing.M }
 
 func (w withServers) Run() int {
-	// Children would ignore what this process was started to ignore, as under nohup, and some tests send it to them.
+	ignoreNothing()
+	return testdb.Run(w.m)
+}
+
+// ignoreNothing has child processes heed what this one ignores, perhaps since it was started under nohup. Some tests send it to them.
+func ignoreNothing() {
 	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
 		if signal.Ignored(s) {
 			signal.Notify(make(chan os.Signal, 1), s)
 		}
 	}
-	return testdb.Run(w.m)
 }
 
 // A server is a machine that larder runs on: a folder of its own, and variables.

@@ -191,7 +191,7 @@ func TestServe_GoesOnAfterASIGHUPThatNohupIgnores(t *testing.T) {
 	s := tokenServer(t, "sqlite:"+t.TempDir()+"/larder.db", vendor)
 	s.larder("migrate")
 	signal.Ignore(syscall.SIGHUP) // which a process inherits
-	defer signal.Reset(syscall.SIGHUP)
+	defer ignoreNothing()
 	v := s.serve()
 	if err := v.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
