@@ -45,13 +45,12 @@ func (a *app) runLocked(ctx context.Context, lock *store.Lock, r lockRun) error 
 		}
 		return exitStatus{code, fmt.Errorf("run %q: %w", r.command[0], err)}
 	}
-	signals := make(chan os.Signal, 16)
-	notify(signals, forwarded)
-	defer signal.Stop(signals)
-
 	if err := block(ctx, lock, time.Duration(r.wait)); err != nil {
 		return err
 	}
+	signals := make(chan os.Signal, 16)
+	notify(signals, forwarded)
+	defer signal.Stop(signals)
 	// A signal is for the command from here on: it does not end the holding.
 	held, release, err := lock.Hold(context.WithoutCancel(ctx))
 	if err != nil {
