@@ -106,7 +106,7 @@ func TestLockRun_NeverTwoAtOnceWithPHPAmongThem(t *testing.T) {
 			$refused = 0;
 			for ($entered = 0; $entered < $rounds;) {
 				$lock = $cache->lock('job', 10);
-				if (! $lock->get()) { $refused++; usleep(random_int(1000, 20000)); continue; }
+				if (! $lock->get()) { $refused++; touch("$dir/refused"); usleep(random_int(1000, 20000)); continue; }
 				$section = fopen("$dir/section", 'a');
 				if (! flock($section, LOCK_EX | LOCK_NB)) { touch("$dir/overlap"); }
 				usleep(20000);
@@ -121,13 +121,13 @@ func TestLockRun_NeverTwoAtOnceWithPHPAmongThem(t *testing.T) {
 	for range 2 {
 		servers.Go(func() {
 			for range rounds {
-				if r := s.process("lock", "run", "job", "--wait", "60s", "--", "sh", "-c", inSection("echo >>entered; sleep 0.1")); r.code != 0 {
+				if r := s.process("lock", "run", "job", "--wait", "60s", "--", "sh", "-c", inSection("echo >>entered; until [ -e refused ]; do sleep 0.02; done; sleep 0.1")); r.code != 0 {
 					t.Errorf("%+v", r)
 				}
 			}
 		})
 	}
-	eventually(t, "a server is at work", s.has("entered"))
+	eventually(t, "a server is at work", s.has("entered")) // and stays until PHP has been refused
 	var refused int
 	php.Ask(t, &refused, []any{s.dir, 3 * rounds})
 	servers.Wait()
