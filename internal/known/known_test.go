@@ -63,6 +63,8 @@ func TestRedact_MasksCredentialsAndNothingElse(t *testing.T) {
 		{`a:1:{i:0;s:37:"eyJhbGciOiJIUzI1NiJ9.eyJpZCI6MX0.c2ln";}`, false, `["eyJh…"]`},
 		{`s:36:"a:1:{s:6:"_token";s:5:"abcde";}12345";`, false, `"a:1:{s:6:\"_token\";s:5:\"abcde\";}12345"`},
 		{`s:31:"a:1:{s:6:"_token";s:5:"abcde";}";`, false, `"a:1:{s:6:\"_token\";s:3:\"…\";}"`},
+		{`s:85:"{"errcode":0,"access_token":"67bd8cb8faa3","list":[{"password" : "p\"w","name":"x"}]}";`, false, `"{\"errcode\":0,\"access_token\":\"…\",\"list\":[{\"password\" : \"…\",\"name\":\"x\"}]}"`},
+		{`s:34:"[{"access_token":"67bd8cb8faa3cb81";`, false, `"[{\"access_token\":\"67bd…"`},
 		{`O:1:"A":1:{s:9:"` + "\x00A\x00secret" + `";` + long + `}`, false, `{"$object":"A","properties":[{"name":"secret","visibility":"private","class":"A","value":"abcd…"}]}`},
 		{`C:1:"A":20:{abcdefghijklmnopqrst}`, true, `{"$custom":"A","data":"abcd…"}`},
 	} {

@@ -1,6 +1,7 @@
 package known
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/larder-cache/larder/store/php"
@@ -79,8 +80,27 @@ func (r *redactor) named(name string, v php.Value, secret bool) php.Value {
 	return v
 }
 
-// inner redacts a serialized array that is kept as a string, as Laravel's sessions are in a cache.
+// jsonString matches a name in a JSON text and the string that stands under it, which may be cut off.
+var jsonString = regexp.MustCompile(`"([^"\\]+)"\s*:\s*"((?:[^"\\]|\\.)*)`)
+
+// json redacts a JSON text that is kept as a string, as an API's answer is that somebody stored whole, or the beginning of one.
+func (r *redactor) json(s string) string {
+	return jsonString.ReplaceAllStringFunc(s, func(match string) string {
+		at := jsonString.FindStringSubmatchIndex(match)
+		name, value := match[at[2]:at[3]], match[at[4]:]
+		if value == "" || !SecretName(name) && !SecretText(value) {
+			return match
+		}
+		r.masked++
+		return match[:at[4]] + Mask(value)
+	})
+}
+
+// inner redacts a serialized array that is kept as a string, as Laravel's sessions are in a cache, and JSON.
 func (r *redactor) inner(s php.String) php.String {
+	if text := strings.TrimLeft(string(s), " \t\r\n"); strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+		return php.String(r.json(string(s)))
+	}
 	if !strings.HasPrefix(string(s), "a:") {
 		return s
 	}
