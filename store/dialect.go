@@ -104,6 +104,7 @@ type statements struct {
 	bySize     string // an order
 	keys       string // conditions, order and limit follow
 	deleteKeys string // IN list follows
+	keyIsNot   string // IN list follows
 
 	// Pruning. What reads rows returns list's columns, those that it leaves out empty.
 	expirations     string // conditions, order and limit follow

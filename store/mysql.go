@@ -242,6 +242,7 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		bySize:     "LENGTH(`value`) DESC,`key`",
 		keys:       r.Replace("SELECT `key` FROM `{cache}`"),
 		deleteKeys: r.Replace("DELETE FROM `{cache}` WHERE `key` IN "),
+		keyIsNot:   "`key` NOT IN ", // by the column's collation, which has one row for a key and its look-alikes
 
 		expirations:     r.Replace(mysqlExpirations),
 		sizes:           r.Replace(mysqlSizes),

@@ -22,6 +22,9 @@ type PruneOptions struct {
 	// AllPrefixes makes the bounds those of the table: rows of every prefix are counted, and deleted. Defaults to false.
 	AllPrefixes bool
 
+	// Keep is keys of live rows that are not deleted for a bound, whenever they expire; they count for it. Defaults to none.
+	Keep []string
+
 	// DryRun deletes nothing and tells what a Prune would delete now. It needs no lock, and does not ask whether another pruner is at work.
 	// Defaults to false.
 	DryRun bool
@@ -401,6 +404,18 @@ func (p *pruner) evictWith(ctx context.Context, evict func(over excess, conditio
 		over, err := p.measure(ctx, condition, args)
 		if err != nil || over.none() {
 			return err
+		}
+		if keep := p.options.Keep; len(keep) > 0 {
+			spared := p.store.sql.keyIsNot + "(" + placeholders(len(keep)) + ")"
+			if condition == "" {
+				condition = spared
+			} else {
+				condition += and(spared)
+			}
+			args = slices.Clone(args)
+			for _, key := range keep {
+				args = append(args, p.store.prefix+key)
+			}
 		}
 		return evict(over, condition, args)
 	})

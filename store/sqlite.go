@@ -103,6 +103,7 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		bySize:     `octet_length(value) DESC,"key"`,
 		keys:       r.Replace(`SELECT "key" FROM "{cache}"`),
 		deleteKeys: r.Replace(`DELETE FROM "{cache}" WHERE "key" IN `),
+		keyIsNot:   `"key" NOT IN `,
 
 		expirations:     r.Replace(`SELECT "key",0,'',expiration,{now} FROM "{cache}"`),
 		sizes:           r.Replace(`SELECT "key",octet_length(value),'',expiration,{now} FROM "{cache}"`),

@@ -21,7 +21,8 @@ func newPruneCmd(a *app) *cobra.Command {
 		Use:   "prune",
 		Short: "Delete the expired rows, and on request live ones until a bound holds",
 		Long: `Delete the expired rows and locks, whatever their prefix; and then, with --max-rows or --max-bytes, as many
-live rows of the prefix as it takes until no more are left than that, soonest to expire first.
+live rows of the prefix as it takes until no more are left than that, soonest to expire first. The rows of configured
+tokens stay.
 
 It may be run at any time and by every server at once: one prunes, and for the others the answer is no. Interrupted,
 it stops after the statement that it is at and says what is done.
@@ -67,6 +68,9 @@ func (a *app) prune(ctx context.Context, s *store.Store, o store.PruneOptions) e
 	}
 	if (o.MaxRows > 0 || o.MaxBytes > 0) && s.Prefix() == "" && !o.AllPrefixes {
 		return usagef("a bound without a prefix deletes the rows of other applications too: give --prefix, or --all-prefixes if that is meant")
+	}
+	for _, t := range a.loaded.Tokens {
+		o.Keep = append(o.Keep, t.Key)
 	}
 	progress := a.progress("pruning", -1)
 	o.Progress = func(p store.PruneProgress) { progress.Set(p.Deleted(), p.Total) }

@@ -111,6 +111,23 @@ var pruning = []testCase{
 		h.wantPruned(store.PruneOptions{MaxRows: 1}, store.PruneResult{Evicted: 1})
 		h.wantKeys("Prefixx", "otherx", "prefixforever")
 	}},
+	{"prune spares the rows that it is told to keep, and counts them", func(t *testing.T, h *harness) {
+		for key, minutes := range map[string]time.Duration{"token": 1, "it's": 2, "a": 3, "b": 4, "c": 5} {
+			h.must(h.store.Put(h.ctx, key, 1, minutes*time.Minute))
+		}
+		h.insert("other_token", "i:1;", start+1)
+		options := store.PruneOptions{MaxRows: 3, Keep: []string{"token", "it's", "missing"}}
+		dry := options
+		dry.DryRun = true
+		h.wantPruned(dry, store.PruneResult{Evicted: 2, EvictedBytes: 8})
+		h.wantPruned(options, store.PruneResult{Evicted: 2})
+		h.wantKeys("other_token", "prefixc", "prefixit's", "prefixtoken")
+		options.MaxRows, options.MaxBytes = 0, 1
+		h.wantPruned(options, store.PruneResult{Evicted: 1, EvictedBytes: 4})
+		options.AllPrefixes = true
+		h.wantPruned(options, store.PruneResult{Evicted: 1, EvictedBytes: 4})
+		h.wantKeys("prefixit's", "prefixtoken")
+	}},
 	{"prune keeps to a number of bytes", func(t *testing.T, h *harness) {
 		for i := range 10 {
 			h.insert(fmt.Sprint("prefixk", i), `s:3:"bar";`, start+1+int64(i))
