@@ -68,7 +68,7 @@ func waitUntilBlocked(t *testing.T, s *store.Store) {
 		var blocked int
 		err := s.DB().Get(&blocked, "SELECT COUNT(*) FROM information_schema.innodb_trx t"+
 			" JOIN information_schema.processlist p ON p.id=t.trx_mysql_thread_id WHERE t.trx_state='LOCK WAIT' AND p.db=DATABASE()")
-		if err != nil {
+		if err != nil && !testdb.IsUnlistable(err) {
 			t.Fatal(err)
 		}
 		if blocked > 0 {

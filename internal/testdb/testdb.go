@@ -24,6 +24,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -208,4 +209,12 @@ func connect(variable, dsn string) (*Server, error) {
 		return nil, fmt.Errorf("%s: want an address of the form user:password@tcp(host:port)/, because some tests need its parts", variable)
 	}
 	return &Server{cfg: cfg, stop: func() {}}, nil
+}
+
+// IsUnlistable reports whether a server could not tell its list of processes, because one of them was at a statement with characters that Oracle
+// MySQL's list, which is utf8mb3, does not take in. Ask again.
+func IsUnlistable(err error) bool {
+	const cannotConvertString = 3854
+	var server *mysql.MySQLError
+	return errors.As(err, &server) && server.Number == cannotConvertString
 }
