@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/internal/doctor"
 	"github.com/larder-cache/larder/internal/dump"
 	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/store"
@@ -50,7 +51,8 @@ last whole line. Of an export that fails in a pipe a shell knows only with set -
 			if err := checkState(o.State); err != nil {
 				return err
 			}
-			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error { return a.export(ctx, s, o, file) })
+			goOn := cmd.Flags().Changed("after") // a key may be empty
+			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error { return a.export(ctx, s, o, file, goOn) })
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "live", "which rows: live, expired or all")
@@ -68,16 +70,19 @@ const frugal = 20 << 20
 // stands beside it.
 const largeValue = 4 << 20
 
-func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions, file string) (err error) {
+func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions, file string, goOn bool) (err error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	out := &output{to: a.safeJSON(), what: term.Of(a.stdout, a.lookupEnv)}
 	if file != "-" {
-		if out, err = createDump(file, o.After != ""); err != nil {
+		if out, err = createDump(file, goOn); err != nil {
 			return err
 		}
 		defer func() {
 			if closing := out.file.Close(); err == nil {
 				err = closing
+			}
+			if err != nil && !goOn && out.rows == 0 {
+				_ = os.Remove(file) // an empty file would be in the way of the next attempt
 			}
 		}()
 	}
@@ -101,7 +106,7 @@ func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions,
 	case errors.As(err, new(writeError)):
 		return fmt.Errorf("%w (%s)", err, out.mend())
 	case err != nil && out.rows > 0:
-		return interrupted(ctx, err, "%s written; go on with --after %q", countText(out.rows, "row"), out.last)
+		return interrupted(ctx, err, "%s written; go on with --after %s", countText(out.rows, "row"), doctor.ShellQuote(out.last))
 	case err != nil:
 		return err
 	}
@@ -218,7 +223,8 @@ func (o *output) mend() string {
 	if o.rows == 0 {
 		return fmt.Sprintf("nothing was written to %s", o.file.Name())
 	}
-	return fmt.Sprintf("%s written; go on with --to %s --after %q", countText(o.rows, "row"), o.file.Name(), o.last)
+	return fmt.Sprintf("%s written; go on with --to %s --after %s",
+		countText(o.rows, "row"), doctor.ShellQuote(o.file.Name()), doctor.ShellQuote(o.last))
 }
 
 // A counter counts the bytes that a writer has taken.

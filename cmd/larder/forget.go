@@ -19,7 +19,12 @@ func newForgetCmd(a *app) *cobra.Command {
 
 Exit status 1 if a KEY had no row; the others are deleted nevertheless.`,
 		Example: "  larder forget settings user:7\n  larder list 'user:*' -o json | jq -r .key | xargs -d '\\n' larder forget --",
-		Args:    cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("KEY is missing")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				var missing []error

@@ -139,6 +139,8 @@ func (a *app) networkHint(err error, where string) string {
 		return "the server does not encrypt: switch TLS on there, or leave tls out of " + where
 	case errors.As(err, &name) && name.IsNotFound:
 		return "there is no host of this name, or this machine's name server does not know it: " + where
+	case errors.As(err, &network) && network.Op == "listen":
+		return "" // it is ours, and no trouble with the database
 	case errors.As(err, &network) && network.Op == "dial":
 		return "is the server running, and is this its address? " + where
 	case network != nil, errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, context.DeadlineExceeded):

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/internal/doctor"
 	"github.com/larder-cache/larder/internal/dump"
 	"github.com/larder-cache/larder/store"
 )
@@ -101,8 +102,8 @@ func (im *importer) resume(line int) string {
 	if !im.begun {
 		return "nothing is stored"
 	}
-	return fmt.Sprintf("%s, up to line %d; go on with --from-line %d, or from the database that it came from with larder export --after %q",
-		importedText(im.done), im.upTo, line, im.last)
+	return fmt.Sprintf("%s, up to line %d; go on with --from-line %d, or from the database that it came from with larder export --after %s",
+		importedText(im.done), im.upTo, line, doctor.ShellQuote(im.last))
 }
 
 // measured counts what is read of a file, to tell how far the work is.

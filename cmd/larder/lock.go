@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/internal/doctor"
 	"github.com/larder-cache/larder/internal/duration"
 	"github.com/larder-cache/larder/store"
 )
@@ -81,7 +81,7 @@ func given(cmd *cobra.Command, flag, format string, args []string) error {
 	if cmd.Flags().Changed(flag) {
 		return nil
 	}
-	return fmt.Errorf("--%s is missing: "+format, flag, strconv.Quote(args[0]))
+	return fmt.Errorf("--%s is missing: "+format, flag, doctor.ShellQuote(args[0]))
 }
 
 // maxGiveBack is how long giving back a lock may take.
@@ -135,7 +135,8 @@ Exit status 1 if OWNER does not hold it (any more).`,
 		Example: "  larder lock release report --owner \"$owner\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 && !cmd.Flags().Changed("owner") {
-				return fmt.Errorf("unexpected argument %q: the owner goes behind --owner, as in larder lock release %q --owner %q", args[1], args[0], args[1])
+				return fmt.Errorf("unexpected argument %q: the owner goes behind --owner, as in larder lock release %s --owner %s",
+					args[1], doctor.ShellQuote(args[0]), doctor.ShellQuote(args[1]))
 			}
 			if err := arguments("NAME")(cmd, args); err != nil {
 				return err

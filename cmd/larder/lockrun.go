@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/larder-cache/larder/store"
@@ -40,7 +41,7 @@ func (a *app) runLocked(ctx context.Context, lock *store.Lock, r lockRun) error 
 	path, err := exec.LookPath(r.command[0])
 	if err != nil { // before the lock is taken
 		code := exitNotFound
-		if errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EISDIR) {
 			code = exitNotExecutable
 		}
 		return exitStatus{code, fmt.Errorf("run %q: %w", r.command[0], err)}

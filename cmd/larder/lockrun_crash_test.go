@@ -406,26 +406,17 @@ func TestLockRun_InterruptedWhileItWaitsRunsNothing(t *testing.T) {
 	db := openDatabase(t, address)
 	connected := func() (n int) {
 		err := db.QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()").Scan(&n)
-		if err != nil {
+		if err != nil && !testdb.IsUnlistable(err) {
 			t.Fatal(err)
 		}
 		return n
 	}
-	for _, c := range []struct {
-		signal syscall.Signal
-		code   int
-		says   string
-	}{
-		{syscall.SIGINT, exitError, `interrupted while waiting for lock "job"`},
-		{syscall.SIGTERM, exitError, `interrupted while waiting for lock "job"`},
-		{syscall.SIGHUP, exitError, `interrupted while waiting for lock "job"`},
-		{syscall.SIGQUIT, 2, "SIGQUIT"}, // what Go does
-	} {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		eventually(t, "nobody is connected", func() bool { return connected() == 0 })
 		r := s.start("lock", "run", "job", "--wait", "1h", "--", "touch", "ran")
 		eventually(t, "it asks for the lock", func() bool { return connected() > 0 })
-		_ = r.cmd.Process.Signal(c.signal)
-		r.wantExit(c.code, c.says)
+		_ = r.cmd.Process.Signal(signal)
+		r.wantExit(exitError, `interrupted while waiting for lock "job"`)
 	}
 	if s.has("ran")() {
 		t.Error("the command ran")

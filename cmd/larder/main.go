@@ -25,7 +25,7 @@ func main() {
 // script's shell for the Ctrl-C of what it runs in the background: to listen for a signal is to ignore it no more.
 func endings() []os.Signal {
 	signals := []os.Signal{syscall.SIGTERM} // which also keeps NotifyContext from listening for all
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(s) {
 			signals = append(signals, s)
 		}

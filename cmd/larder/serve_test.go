@@ -208,5 +208,9 @@ func TestServe_GoesOnAfterASIGHUPThatNohupIgnores(t *testing.T) {
 func TestServe_AddressInUseIsNoFaultOfTheCommandLine(t *testing.T) {
 	taken := httptest.NewServer(nil)
 	t.Cleanup(taken.Close)
-	newServer(t, "sqlite:x.db").wantError(3, []string{"serve", "--listen", taken.Listener.Addr().String()}, "--listen", "in use")
+	s := newServer(t, "sqlite:x.db")
+	r := s.larder("serve", "--listen", taken.Listener.Addr().String())
+	if r.code != exitError || !strings.Contains(r.stderr, "--listen") || !strings.Contains(r.stderr, "in use") || strings.Contains(r.stderr, "is it well?") {
+		t.Errorf("want an error that speaks of the address, and not of the database: %+v", r)
+	}
 }

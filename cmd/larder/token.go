@@ -21,8 +21,8 @@ import (
 func newTokenCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
-		Short: "Get, list and check the access tokens that are configured",
-		Long: `Get, list and check the access tokens that are configured.
+		Short: "Get, list, check, refresh and reject the access tokens that are configured",
+		Long: `Get, list, check, refresh and reject the access tokens that are configured.
 
 CORP_ID and CORP_SECRET (or DINGTALK_APP_KEY and DINGTALK_APP_SECRET) configure dingding_access_token
 by themselves; larder.yaml has room for more. DINGTALK_BASE_URL (base_url in larder.yaml) sends the requests to

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -245,7 +246,7 @@ func TestTransfer_ImportThatWasInterruptedIsMadeWhole(t *testing.T) {
 					return []string{"import", "rows.jsonl"} // it ended before it had the answer
 				}
 				r.wantSays(`interrupted: stored 1,000 rows, up to line 1000; go on with --from-line 1001, ` +
-					`or from the database that it came from with larder export --after "k001000"`)
+					`or from the database that it came from with larder export --after k001000`)
 				return []string{"import", "rows.jsonl", "--from-line", "1001"}
 			},
 		} {
@@ -293,15 +294,15 @@ func TestTransfer_PipeGoesOnAfterTheKeyThatImportNames(t *testing.T) {
 	r.cmd.Stdin = strings.NewReader(whole[:len(whole)*2/3+20]) // the export's server fails
 	r.begin()
 	r.wantExit(exitUsage, "in the middle of its JSON")
-	found := regexp.MustCompile(`export --after (".*")`).FindStringSubmatch(r.stderr.String())
+	found := regexp.MustCompile(`export --after (.*)`).FindStringSubmatch(r.stderr.String())
 	if found == nil {
 		t.Fatalf("it does not say how it goes on: %s", r.stderr)
 	}
-	after, err := strconv.Unquote(found[1])
+	after, err := exec.Command("bash", "-c", "printf %s "+found[1]).Output() // as who pastes it
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipe(t, first.prepare("export", "--after", after), second.prepare("import"))
+	pipe(t, first.prepare("export", "--after", string(after)), second.prepare("import"))
 	if got, want := checksum(t, out), checksum(t, in); got != want {
 		t.Errorf("%d rows, want %d", got.rows, want.rows)
 	}
@@ -427,7 +428,7 @@ func TestTransfer_FileOfAFullDiskIsCutAtAWholeLine(t *testing.T) {
 		if lines := bytes.Count(text, []byte("\n")); int64(lines) != out.rows || len(text) > 0 && text[len(text)-1] != '\n' || len(text) > room {
 			t.Errorf("%d bytes with %d lines, want %d whole ones", len(text), lines, out.rows)
 		}
-		if room < wholeLines != (out.rows == 0) || out.rows > 0 && !strings.Contains(mended, fmt.Sprintf("--after %q", fmt.Sprintf("%06d", out.rows-1))) {
+		if room < wholeLines != (out.rows == 0) || out.rows > 0 && !strings.Contains(mended, fmt.Sprintf("--after %06d", out.rows-1)) {
 			t.Errorf("with room for %d bytes: %d rows, %s", room, out.rows, mended)
 		}
 		if out.rows == 0 {

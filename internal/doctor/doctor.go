@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/larder-cache/larder/internal/config"
 	"github.com/larder-cache/larder/internal/tokens"
@@ -196,8 +198,22 @@ func one(f Finding) ([]Finding, error) { return []Finding{f}, nil }
 // none is what a check finds where there is nothing to look at.
 func none() ([]Finding, error) { return nil, nil }
 
-// ShellQuote makes one word for a shell of a text.
+// ShellQuote makes one word for a shell of a text. What cannot be seen is spelt out in a form that bash, zsh and ksh know, not every sh.
 func ShellQuote(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(text) {
+		var b strings.Builder
+		for i := range len(text) {
+			switch c := text[i]; {
+			case c == '\'' || c == '\\':
+				b.WriteString("\\" + string(rune(c)))
+			case c < ' ' || c > '~':
+				fmt.Fprintf(&b, "\\%03o", c) // of three digits, which end it
+			default:
+				b.WriteByte(c)
+			}
+		}
+		return "$'" + b.String() + "'"
+	}
 	const harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+="
 	if text != "" && strings.Trim(text, harmless) == "" {
 		return text

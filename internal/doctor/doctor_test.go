@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/larder-cache/larder/internal/config"
 	"github.com/larder-cache/larder/internal/testdb"
@@ -261,5 +263,20 @@ func TestExamine_AnEndedContextEndsIt(t *testing.T) {
 	sum := Examine(ctx, Patient{Config: &config.Config{}, Store: s}, func(Finding) {})
 	if sum.Connected {
 		t.Error("it went on")
+	}
+}
+
+// A shell makes of the quoted text the text again.
+func TestShellQuote_IsOneWordForAShell(t *testing.T) {
+	for _, text := range []string{
+		"", "plain-Word_1.2/3", "with blank", "it's", "$HOME `id` $(id) \\ \" !", "-rf", "用户:7", "line\nbreak\t'\\1", "\x1b[31m", "not\xffutf8", "\u202egpj.exe", "\u0085\n",
+	} {
+		out, err := exec.Command("bash", "-c", "printf %s "+ShellQuote(text)).Output()
+		if err != nil || string(out) != text {
+			t.Errorf("%q is %s, which a shell reads as %q, %v", text, ShellQuote(text), out, err)
+		}
+		if strings.ContainsFunc(ShellQuote(text), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q is %q, which is not to be seen", text, ShellQuote(text))
+		}
 	}
 }

@@ -198,6 +198,9 @@ func checkValues(ctx context.Context, e *exam) ([]Finding, error) {
 		more = fmt.Sprintf(" and %d more", broken-namedRows)
 	}
 	key := ShellQuote(corrupt[0])
+	if strings.HasPrefix(key, "-") {
+		key = "-- " + key
+	}
 	return one(problem(fmt.Sprintf("larder inspect %s    # says why; then larder forget %s, for Laravel fails whenever it reads it", key, key),
 		"PHP cannot read %s%s: %s", strings.Join(names, ", "), more, looked))
 }
