@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +118,92 @@ func TestStore_FlushOfAPrefixThatTheColumnCannotHoldFindsNothing(t *testing.T) {
 	}
 	for e, err := range s.Locks(ctx) {
 		t.Errorf("lock %+v, %v was listed", e, err)
+	}
+}
+
+// A column of bytes holds what is no UTF-8, also in values that are read in parts.
+func TestStore_BinaryValueColumns(t *testing.T) {
+	ctx := context.Background()
+	s := openMySQL(t)
+	if _, err := s.DB().Exec("ALTER TABLE cache MODIFY `value` MEDIUMBLOB NOT NULL"); err != nil {
+		t.Fatal(err)
+	}
+	const n = 5_000_000
+	want := fmt.Sprintf(`s:%d:"%s";`, n, strings.Repeat("\xff\x00\xfe\x80x", n/5))
+	_, err := s.DB().Exec(fmt.Sprintf("INSERT INTO cache VALUES ('small', x'%x', 4102444800), ('large', "+
+		"CONCAT('s:%d:\"',REPEAT(x'ff00fe8078',%d),'\";'), 4102444800)", "s:4:\"\xff\x00\xfe\x80\";", n, n/5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range s.Export(ctx, store.ExportOptions{Pattern: "large"}) {
+		if err != nil || string(r.Value) != want {
+			t.Errorf("exported %d bytes, %v, want %d others", len(r.Value), err, len(want))
+		}
+	}
+	for key, want := range map[string]string{"small": "\xff\x00\xfe\x80", "large": want[len(`s:5000000:"`) : len(want)-len(`";`)]} {
+		var got string
+		if err := s.Pull(ctx, key, &got); err != nil || got != want {
+			t.Errorf("pulled %d bytes of %s, %v, want %d", len(got), key, err, len(want))
+		}
+	}
+}
+
+// A server does not work with values that exceed its max_allowed_packet, but sends them.
+func TestStore_ExportsValuesThatExceedThePacket(t *testing.T) {
+	ctx := context.Background()
+	db := migrated(t, testdb.MySQL(t))
+	admin := db.Open(t)
+	_, err := admin.Exec("INSERT INTO cache VALUES ('a', CONCAT('s:5000000:\"',REPEAT('x',5000000),'\";'), 4102444800), ('b', 'i:1;', 4102444800)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before int64
+	if err := admin.QueryRow("SELECT @@GLOBAL.max_allowed_packet").Scan(&before); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec("SET GLOBAL max_allowed_packet = 1048576"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = admin.Exec("SET GLOBAL max_allowed_packet = ?", before) }()
+	s, err := store.Open(db.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	sizes := map[string]int{}
+	for r, err := range s.Export(ctx, store.ExportOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[r.Key] = len(r.Value)
+	}
+	if want := map[string]int{"a": 5_000_013, "b": 4}; !maps.Equal(sizes, want) {
+		t.Errorf("exported %v, want %v", sizes, want)
+	}
+}
+
+// An injected clock may use the store, and would wait for a connection forever if the last one were waiting for it.
+func TestStore_AsksItsClockWhileItHoldsNoConnection(t *testing.T) {
+	ctx := context.Background()
+	var s *store.Store
+	asked, held := 0, 0
+	s = openMySQL(t, store.WithClock(func() time.Time {
+		if asked++; s.DB().Stats().InUse > 0 {
+			held++
+		}
+		return time.Unix(1_800_000_000, 0)
+	}))
+	large := strings.Repeat("x", 3<<20)
+	if err := s.PutMany(ctx, map[string]any{"a": large, "b": large, "c": large + large}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range s.Export(ctx, store.ExportOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked == 0 || held > 0 {
+		t.Errorf("it asked %d times, %d of them with a connection in hand", asked, held)
 	}
 }
 

@@ -182,7 +182,10 @@ const maxPiece = 1 << 20
 // maxTorn is how often a value is read that changes while it is.
 const maxTorn = 3
 
-var errTorn = errors.New("its value changes while it is read")
+var (
+	errTorn    = errors.New("its value changes while it is read")
+	errNoParts = errors.New("the server does not give the value in parts")
+)
 
 // exportLarge is exportRows for a single row whose value is large.
 func (s *Store) exportLarge(ctx context.Context, rowKeys []any) (map[string]Row, error) {
@@ -191,12 +194,13 @@ func (s *Store) exportLarge(ctx context.Context, rowKeys []any) (map[string]Row,
 	for n := 1; ; n++ {
 		err := s.repeat(ctx, reading, func() error {
 			clear(rows)
+			about := s.text(s.sql.about) // before there is a connection: an injected clock may use the store
 			tx, err := s.read.BeginTx(ctx, s.dialect.snapshot())
 			if err != nil {
 				return err
 			}
 			defer func() { _ = tx.Rollback() }() // it has only read
-			r, err := s.assemble(ctx, tx, rowKey)
+			r, err := s.assemble(ctx, tx, about, rowKey)
 			if err == nil && r.Key == rowKey { // and not a look-alike
 				rows[rowKey] = r
 			}
@@ -204,6 +208,11 @@ func (s *Store) exportLarge(ctx context.Context, rowKeys []any) (map[string]Row,
 		})
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
+			return rows, nil
+		case errors.Is(err, errNoParts):
+			if rows, err = s.exportRows(ctx, rowKeys); err != nil {
+				return nil, fmt.Errorf("row %s: %w", shown(rowKey), err)
+			}
 			return rows, nil
 		case errors.Is(err, errTorn) && n < maxTorn:
 			continue
@@ -215,20 +224,23 @@ func (s *Store) exportLarge(ctx context.Context, rowKeys []any) (map[string]Row,
 }
 
 // assemble reads a row's value in parts. It returns errTorn if they do not belong together, as it is possible with a storage engine that has no
-// transactions: MyISAM, Aria.
-func (s *Store) assemble(ctx context.Context, tx *sql.Tx, rowKey string) (Row, error) {
+// transactions: MyISAM, Aria. It returns errNoParts if the value exceeds what the server works with, which may send it whole all the same.
+func (s *Store) assemble(ctx context.Context, tx *sql.Tx, about, rowKey string) (Row, error) {
 	var (
 		r         Row
-		size, now int64
-		sum       sql.NullInt64
+		now       int64
+		size, sum sql.NullInt64
 	)
-	err := tx.QueryRowContext(ctx, s.text(s.sql.about), rowKey).Scan(&r.Key, &size, &sum, &r.Expiration, &now)
+	err := tx.QueryRowContext(ctx, about, rowKey).Scan(&r.Key, &size, &sum, &r.Expiration, &now)
+	if err == nil && !size.Valid {
+		err = errNoParts
+	}
 	if err != nil {
 		return Row{}, err
 	}
-	value := make([]byte, 0, size)
-	for piece := []byte(nil); int64(len(value)) < size; value = append(value, piece...) {
-		err := tx.QueryRowContext(ctx, s.text(s.sql.piece), len(value)+1, maxPiece, rowKey).Scan(&piece)
+	value := make([]byte, 0, size.Int64)
+	for piece := []byte(nil); int64(len(value)) < size.Int64; value = append(value, piece...) {
+		err := tx.QueryRowContext(ctx, s.sql.piece, len(value)+1, maxPiece, rowKey).Scan(&piece)
 		if err == nil && len(piece) == 0 {
 			err = errTorn
 		}
@@ -236,7 +248,7 @@ func (s *Store) assemble(ctx context.Context, tx *sql.Tx, rowKey string) (Row, e
 			return Row{}, err
 		}
 	}
-	if int64(len(value)) != size || sum.Valid && sum.Int64 != int64(crc32.ChecksumIEEE(value)) {
+	if int64(len(value)) != size.Int64 || sum.Valid && sum.Int64 != int64(crc32.ChecksumIEEE(value)) {
 		return Row{}, errTorn
 	}
 	r.Value, r.TTL = s.dialect.fromColumn(value), remaining(r.Expiration, now)

@@ -162,9 +162,10 @@ func (s *Store) putStatement(batch []any, row string) string {
 }
 
 func (s *Store) putAll(ctx context.Context, batches [][]any, row string) error {
+	row = s.text(row) // before there is a connection: an injected clock may use the store
 	return s.inTransaction(ctx, func(tx *sqlx.Tx) error {
 		for _, batch := range batches {
-			if _, err := tx.ExecContext(ctx, s.text(s.putStatement(batch, row)), batch...); err != nil {
+			if _, err := tx.ExecContext(ctx, s.putStatement(batch, row), batch...); err != nil {
 				return err
 			}
 		}
