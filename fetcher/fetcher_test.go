@@ -385,9 +385,10 @@ func TestFetcher_FetchGoesOnWhenEveryCallerHasLeft(t *testing.T) {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	const within = 30 * time.Second // a fetcher looks at its row every 12 to 18 s
+	for deadline := time.Now().Add(within); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Errorf("not within 10 s: %s", what)
+			t.Errorf("not within %v: %s", within, what)
 			return
 		}
 	}
