@@ -385,7 +385,11 @@ func TestFetcher_FetchGoesOnWhenEveryCallerHasLeft(t *testing.T) {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	const within = 30 * time.Second // a fetcher looks at its row every 12 to 18 s
+	eventuallyWithin(t, 10*time.Second, what, holds)
+}
+
+func eventuallyWithin(t *testing.T, within time.Duration, what string, holds func() bool) {
+	t.Helper()
 	for deadline := time.Now().Add(within); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("not within %v: %s", within, what)
