@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -47,10 +48,9 @@ func TestOpen_SQLiteTransactionsTakeTheWriteLockAtOnce(t *testing.T) {
 
 // The driver asks the server for its max_allowed_packet, as Open documents, so that a value over it is refused here: the server would close
 // the connection in the middle of it, and nobody could tell why.
-func TestOpen_AsksTheServerForItsPacketLimit(t *testing.T) {
-	ctx := context.Background()
-	db := migrated(t, testdb.MySQL(t))
-	admin := db.Open(t)
+// limitPackets has the server take packets of 1 MiB at most from new connections, until the test ends.
+func limitPackets(t *testing.T, admin *sql.DB) {
+	t.Helper()
 	var before int64
 	if err := admin.QueryRow("SELECT @@GLOBAL.max_allowed_packet").Scan(&before); err != nil {
 		t.Fatal(err)
@@ -58,7 +58,14 @@ func TestOpen_AsksTheServerForItsPacketLimit(t *testing.T) {
 	if _, err := admin.Exec("SET GLOBAL max_allowed_packet = 1048576"); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _, _ = admin.Exec("SET GLOBAL max_allowed_packet = ?", before) }()
+	t.Cleanup(func() { _, _ = admin.Exec("SET GLOBAL max_allowed_packet = ?", before) })
+}
+
+func TestOpen_AsksTheServerForItsPacketLimit(t *testing.T) {
+	ctx := context.Background()
+	db := migrated(t, testdb.MySQL(t))
+	admin := db.Open(t)
+	limitPackets(t, admin)
 	s, err := store.Open(db.URL())
 	if err != nil {
 		t.Fatal(err)
