@@ -114,7 +114,11 @@ func checkClock(ctx context.Context, e *exam) ([]Finding, error) {
 	if off < 0 {
 		which = "behind"
 	}
-	message := fmt.Sprintf("this machine's clock is %s %s the database's (± %s)", duration.Rough(off), which, duration.Rough(bound))
+	shown := off
+	if off.Abs() >= clockWayOff { // Rough cuts: 1m 30s less the half of a millisecond would be 1m 29s
+		shown = off.Round(time.Second)
+	}
+	message := fmt.Sprintf("this machine's clock is %s %s the database's (± %s)", duration.Rough(shown), which, duration.Rough(bound))
 	const remedy = "timedatectl set-ntp true    # here and on the database's server; then timedatectl timesync-status"
 	switch wrong := off.Abs() - bound; {
 	case wrong <= 0:
