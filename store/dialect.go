@@ -101,6 +101,7 @@ type statements struct {
 	afterKey   string // a condition; row key
 	byKey      string // an order
 	byExpiry   string // an order
+	byIndex    string // an order; the one that the index on expiration has
 	bySize     string // an order
 	keys       string // conditions, order and limit follow
 	deleteKeys string // IN list follows
@@ -170,9 +171,4 @@ func dialectOf(driver string) (dialect, error) {
 		return sqliteDialect{}, nil
 	}
 	return nil, fmt.Errorf("database driver %q: want \"mysql\" (go-sql-driver/mysql) or \"sqlite\" (modernc.org/sqlite)", driver)
-}
-
-// placeholders returns "?,?,?" with n question marks.
-func placeholders(n int) string {
-	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
 }

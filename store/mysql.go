@@ -240,6 +240,7 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		afterKey:   "`key`>?",
 		byKey:      "`key`",
 		byExpiry:   "expiration,`key`",
+		byIndex:    "expiration", // which is all that the index is sure to have, so that nothing is sorted
 		bySize:     "LENGTH(`value`) DESC,`key`",
 		keys:       r.Replace("SELECT `key` FROM `{cache}`"),
 		deleteKeys: r.Replace("DELETE FROM `{cache}` WHERE `key` IN "),

@@ -100,6 +100,7 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		afterKey:   `"key">?`,
 		byKey:      `"key"`,
 		byExpiry:   `expiration,"key"`,
+		byIndex:    `expiration`,
 		bySize:     `octet_length(value) DESC,"key"`,
 		keys:       r.Replace(`SELECT "key" FROM "{cache}"`),
 		deleteKeys: r.Replace(`DELETE FROM "{cache}" WHERE "key" IN `),
