@@ -106,7 +106,7 @@ func TestStore_Latin1Columns(t *testing.T) {
 // What looks for a prefix finds no row then, and what looks for others finds all.
 func TestStore_FlushOfAPrefixThatTheColumnCannotHoldFindsNothing(t *testing.T) {
 	ctx := context.Background()
-	s := onColumns(t, "latin1", "latin1_swedish_ci", store.WithPrefix("日"))
+	s := onColumns(t, "latin1", "latin1_swedish_ci", store.WithPrefix("日:")) // which begins where a range can
 	for _, table := range []string{"cache", "cache_locks"} {
 		if _, err := s.DB().Exec("INSERT INTO " + table + " VALUES ('?x', 'i:1;', 1), ('x', 'i:1;', 1)"); err != nil {
 			t.Fatal(err)
