@@ -132,7 +132,7 @@ func (s *Store) exportRows(ctx context.Context, rowKeys []any) (map[string]Row, 
 	rows := make(map[string]Row, len(rowKeys))
 	err := s.repeat(ctx, reading, func() error {
 		clear(rows)
-		found, err := s.read.QueryContext(ctx, s.text(s.sql.many)+placeholders(len(rowKeys)), rowKeys...)
+		found, err := s.read.QueryContext(ctx, s.text(s.sql.many)+tuple(len(rowKeys)), rowKeys...)
 		if err != nil {
 			return err
 		}
@@ -489,7 +489,7 @@ func (s *Store) eachKeyLike(ctx context.Context, rows []imported, condition stri
 	}
 	for len(keys) > 0 {
 		n := min(len(keys), maxList)
-		found, err := s.keys(ctx, selection{read: s.sql.keys, where: []string{s.sql.keyIn + placeholders(n), condition}, args: keys[:n]})
+		found, err := s.keys(ctx, selection{read: s.sql.keys, where: []string{s.sql.keyIn + tuple(n), condition}, args: keys[:n]})
 		if err != nil {
 			return err
 		}

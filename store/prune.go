@@ -350,7 +350,7 @@ func (p *pruner) deleteExpired(ctx context.Context, t expiredTable, batch []list
 		keys[i] = row.key
 	}
 	op := s.begin(record.PruneBatch, "")
-	a, err := s.execBatch(ctx, idempotent, t.remove+placeholders(len(keys))+and(s.sql.stillExpired), keys...)
+	a, err := s.execBatch(ctx, idempotent, t.remove+tuple(len(keys))+and(s.sql.stillExpired), keys...)
 	op.end(ctx, record.Forgotten, a.affected, err)
 	if err != nil {
 		return 0, err
@@ -397,7 +397,7 @@ func (p *pruner) evict(ctx context.Context, soonest func(context.Context, excess
 			for i, key := range keep {
 				rowKeys[i] = s.prefix + key
 			}
-			live = live.and(s.sql.keyIsNot+placeholders(len(keep)), rowKeys...)
+			live = live.and(s.sql.keyIsNot+tuple(len(keep)), rowKeys...)
 		}
 		return soonest(ctx, over, live)
 	})
@@ -490,7 +490,7 @@ func (p *pruner) deleteUnchanged(ctx context.Context, batch []listed) (excess, e
 		bytes += row.size
 	}
 	op := s.begin(record.PruneBatch, "")
-	a, err := s.execBatch(ctx, idempotent, s.sql.deleteKeys+placeholders(len(keys))+and(anyOf(len(batch), s.sql.unchanged)), append(keys, tests...)...)
+	a, err := s.execBatch(ctx, idempotent, s.sql.deleteKeys+tuple(len(keys))+and(anyOf(len(batch), s.sql.unchanged)), append(keys, tests...)...)
 	op.end(ctx, record.Forgotten, a.affected, err)
 	if err != nil {
 		return excess{}, err

@@ -66,10 +66,9 @@ func anyOf(n int, condition string) string {
 	return "(" + strings.TrimSuffix(strings.Repeat(condition+" OR ", n), " OR ") + ")"
 }
 
-// placeholders returns "(?,?,?)" with n question marks.
-func placeholders(n int) string {
-	return "(" + strings.TrimSuffix(strings.Repeat("?,", n), ",") + ")"
-}
+// placeholders returns "?,?,?" with n question marks, and tuple the same in parentheses.
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+func tuple(n int) string        { return "(" + placeholders(n) + ")" }
 
 // listed is one row as the texts return it that list rows.
 type listed struct {

@@ -184,7 +184,7 @@ func (s *Store) Many(ctx context.Context, keys ...string) (found map[string]Item
 }
 
 func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]string, items map[string]Item) error {
-	statement := s.text(s.sql.many) + placeholders(len(rowKeys))
+	statement := s.text(s.sql.many) + tuple(len(rowKeys))
 	return s.repeat(ctx, reading, func() error {
 		rows, err := s.read.QueryContext(ctx, statement, rowKeys...)
 		if err != nil {

@@ -336,7 +336,7 @@ func (s *Store) flush(ctx context.Context, read, remove, prefix string, progress
 				return err
 			}
 			// The prefix is tested again, because a look-alike of another prefix may have taken a row over since its key was read.
-			a, err := s.execBatch(ctx, idempotent, remove+placeholders(len(keys))+and(condition), append(anys(keys), args...)...)
+			a, err := s.execBatch(ctx, idempotent, remove+tuple(len(keys))+and(condition), append(anys(keys), args...)...)
 			deleted += a.affected
 			if err != nil {
 				return err
