@@ -127,7 +127,7 @@ func newFetcher(t testing.TB, s *store.Store, source fetcher.Source, opts ...fet
 	return f
 }
 
-func newFake(t testing.TB, opts ...fetchertest.DingTalkOption) (*fetchertest.DingTalk, *dingtalk.Source) {
+func newFake(t testing.TB, opts ...fetchertest.Option) (*fetchertest.Fake, *dingtalk.Source) {
 	t.Helper()
 	fake := fetchertest.NewDingTalk(opts...)
 	t.Cleanup(fake.Close)

@@ -90,19 +90,9 @@ func stateOf(item store.Item) state {
 // maxAttempts is more than any pause is doubled for.
 const maxAttempts = 1 << 20
 
-// FailureOf returns why the last fetch failed, as the state row under [StateKey] tells it, and for how long nobody asks the vendor again, which is the
-// error's RetryAfter; nil if the row tells of no failure. So those who fetch no token themselves can say what is wrong.
-func FailureOf(state store.Item) *SourceError {
-	f, ok := LastFailure(state)
-	if !ok {
-		return nil
-	}
-	return f.Err
-}
-
 // A Failure is what a state row tells of the last fetch, if that failed.
 type Failure struct {
-	Err      *SourceError  // why, as FailureOf has it
+	Err      *SourceError  // why, without a Source; its RetryAfter is Pause
 	Ago      time.Duration // when it was, by the database's clock
 	Pause    time.Duration // for how long nobody asks the vendor again, 0 if somebody may
 	Attempts int           // how many fetches failed in a row, this one included
@@ -112,7 +102,8 @@ type Failure struct {
 	Fingerprint string
 }
 
-// LastFailure returns what the state row under [StateKey] tells of the last fetch, and whether that failed.
+// LastFailure returns what the state row under [StateKey] tells of the last fetch, and whether that failed. So those who fetch no token themselves
+// can say what is wrong.
 func LastFailure(state store.Item) (Failure, bool) {
 	s := stateOf(state)
 	told := s.Failure

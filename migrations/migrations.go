@@ -115,16 +115,12 @@ func (m *Migrator) Up(ctx context.Context) (*Report, error) {
 }
 
 // A DownOption allows what Down does not do by itself.
-type DownOption interface{ allow(*allowed) }
+type DownOption func(*allowed)
 
 type allowed struct{ drop bool }
 
-type downOption func(*allowed)
-
-func (o downOption) allow(a *allowed) { o(a) }
-
 // DropTables allows Down to drop the tables that larder created, with every row and every lock in them.
-func DropTables() DownOption { return downOption(func(a *allowed) { a.drop = true }) }
+func DropTables() DownOption { return func(a *allowed) { a.drop = true } }
 
 // Down undoes Up, and tells what it did. Tables that larder adopted stay as they are, with their rows and their widened
 // columns; tables that larder created are dropped. The records of both are removed, so that Up starts anew. The version table
@@ -138,7 +134,7 @@ func DropTables() DownOption { return downOption(func(a *allowed) { a.drop = tru
 func (m *Migrator) Down(ctx context.Context, opts ...DownOption) (*Report, error) {
 	var a allowed
 	for _, o := range opts {
-		o.allow(&a)
+		o(&a)
 	}
 	o, err := m.run(ctx, func(ctx context.Context) (*work, error) {
 		w, err := m.planDown(ctx)

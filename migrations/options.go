@@ -24,11 +24,7 @@ const (
 )
 
 // An Option changes a migrator's defaults. Its value is checked by New.
-type Option interface{ apply(*config) error }
-
-type option func(*config) error
-
-func (o option) apply(c *config) error { return o(c) }
+type Option func(*config) error
 
 type config struct {
 	table, lockTable string
@@ -45,7 +41,7 @@ func newConfig(opts []Option) (config, error) {
 		lease:     time.Minute,
 	}
 	for _, o := range opts {
-		if err := o.apply(&c); err != nil {
+		if err := o(&c); err != nil {
 			return config{}, err
 		}
 	}
@@ -58,52 +54,52 @@ func newConfig(opts []Option) (config, error) {
 
 // WithTable sets the cache table's name. Defaults to "cache".
 func WithTable(name string) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		c.table = name
 		return checkName("table", name)
-	})
+	}
 }
 
 // WithLockTable sets the lock table's name. Defaults to "cache_locks". As in Laravel, it does not follow the cache table's name.
 func WithLockTable(name string) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		c.lockTable = name
 		return checkName("lock table", name)
-	})
+	}
 }
 
 // WithLogger sets where the migrator tells what it is doing. Defaults to nowhere.
 func WithLogger(log *slog.Logger) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		if log == nil {
 			return errors.New("logger is nil")
 		}
 		c.log = log
 		return nil
-	})
+	}
 }
 
 // WithLockWait sets how long Up and Down wait for another run on the same database to end. Zero tries once. Defaults to 5 minutes.
 func WithLockWait(d time.Duration) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		if d < 0 {
 			return fmt.Errorf("lock wait %v: want zero or more", d)
 		}
 		c.lockWait = d
 		return nil
-	})
+	}
 }
 
 // WithLockLease sets after what time without a sign of life a run counts as crashed, and another one may take over. It is
 // renewed at a third of that. Whole seconds, at least 3. Defaults to 1 minute.
 func WithLockLease(d time.Duration) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		if d < 3*time.Second || d%time.Second != 0 {
 			return fmt.Errorf("lock lease %v: want whole seconds, at least 3s", d)
 		}
 		c.lease = d
 		return nil
-	})
+	}
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z0-9_$]{1,64}$`)

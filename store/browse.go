@@ -80,7 +80,7 @@ func (o *ListOptions) setDefaults() error {
 	return nil
 }
 
-// listPage is how many rows one statement of a List by key reads.
+// listPage is how many rows one statement reads that lists rows by key.
 const listPage = 1000
 
 // isExact tells that the server finds the rows that the pattern matches and no others, so that none will be left out here.
@@ -90,9 +90,9 @@ func (o ListOptions) isExact() bool {
 }
 
 // pageSize is how many rows to ask for at a time: no more than are wanted, for the server reads the head of each value.
-func (o ListOptions) pageSize() int {
+func (o ListOptions) pageSize() int64 {
 	if o.Limit > 0 && o.isExact() {
-		return min(o.Limit, listPage)
+		return min(int64(o.Limit), listPage)
 	}
 	return listPage
 }
@@ -120,15 +120,6 @@ func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Entry, error]
 	}
 }
 
-// listed is one row as the list statement returns it.
-type listed struct {
-	key        string
-	size       int64
-	head       []byte
-	expiration int64
-	now        int64
-}
-
 var errStop = errors.New("the caller has seen enough")
 
 func (s *Store) list(ctx context.Context, o ListOptions, yield func(Entry) bool) error {
@@ -139,7 +130,7 @@ func (s *Store) list(ctx context.Context, o ListOptions, yield func(Entry) bool)
 	seen := 0
 	visit := func(row listed) error {
 		key := row.key[len(prefix):]
-		if !match(o.Pattern, key) {
+		if !Match(o.Pattern, key) {
 			return nil
 		}
 		if seen++; !yield(s.entry(key, row)) || seen == o.Limit {
@@ -149,17 +140,17 @@ func (s *Store) list(ctx context.Context, o ListOptions, yield func(Entry) bool)
 	}
 	literal, _, _ := cutAny(o.Pattern, "*?")
 	err := s.withPrefix(prefix+literal, func(condition string, args []any) error {
+		rows := selection{read: s.sql.list, where: []string{s.inState(o.State), condition}, args: args}
 		if o.Order == ByKey {
-			return s.listPages(ctx, o, condition, args, visit)
+			rows.limit = o.pageSize()
+			return s.pages(ctx, rows, func(page []listed) error { return eachOf(page, visit) })
 		}
-		_, err := s.listOnce(ctx, o, s.listConditions(o, condition), args, visit)
-		return err
+		return s.listSorted(ctx, o, rows, visit)
 	})
-	var limit *LimitError
-	if errors.Is(err, errStop) || errors.As(err, &limit) && limit.What == "row key" {
-		return nil // enough was seen; or the column's character set cannot hold such a key, so that there is none
+	if errors.Is(err, errStop) {
+		return nil
 	}
-	return err
+	return s.noRowsIfNotStorable(err)
 }
 
 func cutAny(s, chars string) (before, after string, found bool) {
@@ -169,111 +160,47 @@ func cutAny(s, chars string) (before, after string, found bool) {
 	return s, "", false
 }
 
-func (s *Store) listConditions(o ListOptions, more ...string) []string {
-	var conditions []string
-	switch o.State {
+// inState returns the condition for the rows in a state, "" for all of them.
+func (s *Store) inState(state State) string {
+	switch state {
 	case Live:
-		conditions = append(conditions, s.sql.isLive)
+		return s.sql.isLive
 	case Expired:
-		conditions = append(conditions, s.sql.isExpired)
+		return s.sql.isExpired
 	}
-	for _, c := range more {
-		if c != "" {
-			conditions = append(conditions, c)
-		}
-	}
-	return conditions
+	return ""
 }
 
-func (s *Store) listPages(ctx context.Context, o ListOptions, condition string, args []any, visit func(listed) error) error {
-	conditions := s.listConditions(o, condition)
-	last, err := s.listOnce(ctx, o, conditions, args, visit)
-	for err == nil && last != nil {
-		last, err = s.listOnce(ctx, o, append(conditions, s.sql.afterKey), append(args, *last), visit)
+// listSorted is list in an order that pages cannot follow: it is one statement, which the server sorts.
+func (s *Store) listSorted(ctx context.Context, o ListOptions, rows selection, visit func(listed) error) error {
+	rows.order = s.sql.byExpiry
+	if o.Order == BySize {
+		rows.order = s.sql.bySize
+	}
+	if o.isExact() {
+		rows.limit = int64(o.Limit)
+	}
+	if rows.limit > 0 && rows.limit <= listPage { // few enough to be held, so that a slow reader keeps no statement open
+		page, err := s.page(ctx, rows)
+		if err != nil {
+			return err
+		}
+		return eachOf(page, visit)
+	}
+	err := s.eachListed(ctx, rows, visit)
+	if err != nil && !errors.Is(err, errStop) {
+		err = s.dialect.explain(err)
 	}
 	return err
 }
 
-// listOnce reads one page by key, or all rows in another order, and returns the last row key if there may be more.
-func (s *Store) listOnce(ctx context.Context, o ListOptions, conditions []string, args []any, visit func(listed) error) (last *string, err error) {
-	statement := s.text(s.sql.list)
-	if len(conditions) > 0 {
-		statement += " WHERE " + s.text(strings.Join(conditions, " AND "))
-	}
-	order, paged := s.sql.byKey, o.Order == ByKey
-	bounded := o.Limit > 0 && o.isExact()
-	switch o.Order {
-	case ByExpiration:
-		order = s.sql.byExpiry
-	case BySize:
-		order = s.sql.bySize
-	}
-	statement += " ORDER BY " + order
-	switch {
-	case paged:
-		statement += fmt.Sprintf(" LIMIT %d", o.pageSize())
-	case bounded:
-		statement += fmt.Sprintf(" LIMIT %d", o.Limit)
-	}
-	// A page is read whole before it is shown, so that a repeated statement shows no row twice and a slow reader holds none open.
-	if paged || bounded && o.Limit <= listPage {
-		page, err := s.page(ctx, statement, args)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range page {
-			if err := visit(row); err != nil {
-				return nil, err
-			}
-		}
-		if paged && len(page) == o.pageSize() {
-			return &page[len(page)-1].key, nil
-		}
-		return nil, nil
-	}
-	err = s.eachListed(ctx, statement, args, visit)
-	if err != nil && !errors.Is(err, errStop) {
-		err = s.dialect.explain(err)
-	}
-	return nil, err
-}
-
-// page returns the rows that a statement with list's columns finds.
-func (s *Store) page(ctx context.Context, statement string, args []any) ([]listed, error) {
-	var page []listed
-	err := s.repeat(ctx, reading, func() error {
-		page = page[:0]
-		read := func(row listed) error { page = append(page, row); return nil }
-		return s.scanListed(ctx, func() {}, statement, args, read) // to the end: a context to cancel would cost the driver a watcher
-	})
-	return page, err
-}
-
-func (s *Store) eachListed(ctx context.Context, statement string, args []any, visit func(listed) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	return s.scanListed(ctx, cancel, statement, args, visit)
-}
-
-func (s *Store) scanListed(ctx context.Context, stop func(), statement string, args []any, visit func(listed) error) error {
-	rows, err := s.read.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		stop() // first: rows that nobody wants any more would otherwise be read to the end
-		_ = rows.Close()
-	}()
-	for rows.Next() {
-		var row listed
-		if err := rows.Scan(&row.key, &row.size, &row.head, &row.expiration, &row.now); err != nil {
-			return err
-		}
+func eachOf(page []listed, visit func(listed) error) error {
+	for _, row := range page {
 		if err := visit(row); err != nil {
 			return err
 		}
 	}
-	return rows.Err()
+	return nil
 }
 
 func (s *Store) entry(key string, row listed) Entry {
@@ -312,10 +239,7 @@ func typeOf(head []byte, row listed) string {
 }
 
 // Match reports whether a pattern as List has it, in which "*" stands for any characters, "?" for one and all else for itself, matches all of key.
-func Match(pattern, key string) bool { return match(pattern, key) }
-
-// match reports whether the pattern, in which "*" stands for any characters and "?" for one, matches all of the key.
-func match(pattern, key string) bool {
+func Match(pattern, key string) bool {
 	star, mark := -1, 0 // where the last "*" was, and how much of the key it has taken
 	i, j := 0, 0
 	for j < len(key) {

@@ -12,6 +12,50 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
+// mysqlConnectors also returns the place: the hosts and the database's name.
+func mysqlConnectors(address string) (f failover, place string, err error) {
+	configs, err := mysqlConfigs(address)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, cfg := range configs {
+		if cfg.ClientFoundRows {
+			return nil, "", errors.New("database address: clientFoundRows=true hides whether a statement changed a row: leave it out")
+		}
+		c, err := mysql.NewConnector(cfg)
+		if err != nil {
+			return nil, "", fmt.Errorf("database address: %w", err)
+		}
+		f = append(f, newGreeting(c, cfg))
+		place += cfg.Addr + "/" + cfg.DBName + "\n"
+	}
+	return f, place, nil
+}
+
+// A failover connects to the first server that can be reached.
+type failover []driver.Connector
+
+func (f failover) Connect(ctx context.Context) (driver.Conn, error) {
+	var failed []error
+	for _, c := range f {
+		conn, err := c.Connect(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		failed = append(failed, err)
+		var server *mysql.MySQLError
+		if errors.As(err, &server) && server.Number != erTooManyConnections || ctx.Err() != nil {
+			break // the server was reached and said no
+		}
+	}
+	if len(failed) == 1 {
+		return nil, failed[0]
+	}
+	return nil, errors.Join(failed...)
+}
+
+func (f failover) Driver() driver.Driver { return f[0].Driver() }
+
 // A greeting is one server's connector, whose connections are made within the address's timeout, login included. The driver bounds the dial alone: a server that is
 // out of threads, a firewall or a proxy without a server behind it takes a connection at once, says nothing, and would keep the caller until
 // the read timeout, with an error that names no address and cannot be told from a lost answer.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -82,7 +83,7 @@ func (s *Store) increment(ctx context.Context, key string, by int64) (int64, err
 	)
 	err := s.repeat(ctx, once, func() error {
 		text := s.text(s.sql.increment)
-		return s.on(ctx, func(on executor) (err error) {
+		return s.on(ctx, func(on *sql.Conn) (err error) {
 			n, o, err = s.dialect.incremented(ctx, on, text, rowKey, by)
 			return err
 		})

@@ -29,7 +29,7 @@ type dialect interface {
 	fencedWrite(answer) bool // putIfLocked
 
 	// incremented runs the fast increment, which serves canonical integers. An outcome other than applied changed nothing.
-	incremented(ctx context.Context, on executor, text string, rowKey string, by int64) (int64, outcome, error)
+	incremented(ctx context.Context, on *sql.Conn, text, rowKey string, by int64) (int64, outcome, error)
 
 	// toColumn returns the text that stores a serialized value, or a LimitError; fromColumn undoes it. checkColumn is toColumn for a value that
 	// is sent in parts.
@@ -57,12 +57,6 @@ type dialect interface {
 
 	// equatesKeys tells whether the key column may take different keys for one, as a collation does.
 	equatesKeys() bool
-}
-
-// An executor is a connection.
-type executor interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // statements are the texts of one store's statements, table names and clock filled in. Those with lists end where the
@@ -101,6 +95,7 @@ type statements struct {
 	afterKey   string // a condition; row key
 	byKey      string // an order
 	byExpiry   string // an order
+	byIndex    string // an order; the one that the index on expiration has
 	bySize     string // an order
 	keys       string // conditions, order and limit follow
 	deleteKeys string // IN list follows
@@ -170,9 +165,4 @@ func dialectOf(driver string) (dialect, error) {
 		return sqliteDialect{}, nil
 	}
 	return nil, fmt.Errorf("database driver %q: want \"mysql\" (go-sql-driver/mysql) or \"sqlite\" (modernc.org/sqlite)", driver)
-}
-
-// placeholders returns "?,?,?" with n question marks.
-func placeholders(n int) string {
-	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
 }

@@ -68,40 +68,18 @@ func (s *Store) export(ctx context.Context, o ExportOptions, yield func(Row) boo
 	}
 	literal, _, _ := cutAny(list.Pattern, "*?")
 	err := s.withPrefix(prefix+literal, func(condition string, args []any) error {
-		cursor := ""
+		rows := selection{read: s.sql.sizes, where: []string{s.inState(list.State), condition}, args: args, limit: listPage}
 		if o.After != "" {
-			cursor = prefix + o.After
+			rows.after = prefix + o.After
 		}
-		for {
-			page, err := s.exportPage(ctx, list, cursor, condition, args)
-			if err != nil || len(page) == 0 {
-				return err
-			}
-			more := len(page) == listPage
-			cursor = page[len(page)-1].key
+		return s.pages(ctx, rows, func(page []listed) error {
 			page = slices.DeleteFunc(page, func(row listed) bool {
-				return !match(list.Pattern, row.key[len(prefix):]) || o.MaxSize > 0 && row.size > o.MaxSize
+				return !Match(list.Pattern, row.key[len(prefix):]) || o.MaxSize > 0 && row.size > o.MaxSize
 			})
-			if err := s.exportValues(ctx, list.State, prefix, page, yield); err != nil || !more {
-				return err
-			}
-		}
+			return s.exportValues(ctx, list.State, prefix, page, yield)
+		})
 	})
-	return noRowsIfNotStorable(err)
-}
-
-// exportPage returns the keys and sizes of the next rows.
-func (s *Store) exportPage(ctx context.Context, o ListOptions, cursor, condition string, args []any) ([]listed, error) {
-	where := "1=1"
-	for _, c := range s.listConditions(o, condition) {
-		where += and(c)
-	}
-	if cursor != "" {
-		where += and(s.sql.afterKey)
-		args = append(args[:len(args):len(args)], cursor)
-	}
-	statement := fmt.Sprintf("%s WHERE %s ORDER BY %s LIMIT %d", s.sql.sizes, where, s.sql.byKey, listPage)
-	return s.page(ctx, s.text(statement), args)
+	return s.noRowsIfNotStorable(err)
 }
 
 // exportValues reads the values of a page, as many at a time as maxBatch allows, and yields the rows in the page's order. A row that is gone, or no
@@ -154,7 +132,7 @@ func (s *Store) exportRows(ctx context.Context, rowKeys []any) (map[string]Row, 
 	rows := make(map[string]Row, len(rowKeys))
 	err := s.repeat(ctx, reading, func() error {
 		clear(rows)
-		found, err := s.read.QueryContext(ctx, s.text(s.sql.many)+"("+placeholders(len(rowKeys))+")", rowKeys...)
+		found, err := s.read.QueryContext(ctx, s.text(s.sql.many)+tuple(len(rowKeys)), rowKeys...)
 		if err != nil {
 			return err
 		}
@@ -511,12 +489,7 @@ func (s *Store) eachKeyLike(ctx context.Context, rows []imported, condition stri
 	}
 	for len(keys) > 0 {
 		n := min(len(keys), maxList)
-		statement := s.sql.keys + " WHERE " + s.sql.keyIn + "(" + placeholders(n) + ")" + and(condition)
-		var found []string
-		err := s.repeat(ctx, reading, func() error {
-			found = nil
-			return s.read.SelectContext(ctx, &found, s.text(statement), keys[:n]...)
-		})
+		found, err := s.keys(ctx, selection{read: s.sql.keys, where: []string{s.sql.keyIn + tuple(n), condition}, args: keys[:n]})
 		if err != nil {
 			return err
 		}
@@ -526,91 +499,4 @@ func (s *Store) eachKeyLike(ctx context.Context, rows []imported, condition stri
 		keys = keys[n:]
 	}
 	return nil
-}
-
-// CountRows returns how many rows are in the state: of the store's prefix, or of the whole table.
-func (s *Store) CountRows(ctx context.Context, state State, allPrefixes bool) (n int64, err error) {
-	op := s.begin(record.Count, "")
-	defer func() { op.end(ctx, record.Done, n, err) }()
-	o := ListOptions{State: state}
-	if err := o.setDefaults(); err != nil {
-		return 0, fmt.Errorf("count rows: %w", err)
-	}
-	prefix := s.prefix
-	if allPrefixes {
-		prefix = ""
-	}
-	err = s.withPrefix(prefix, func(condition string, args []any) error {
-		where := "1=1"
-		for _, c := range s.listConditions(o, condition) {
-			where += and(c)
-		}
-		return s.repeat(ctx, reading, func() error {
-			return s.read.QueryRowContext(ctx, s.text(s.sql.count+" WHERE "+where), args...).Scan(&n)
-		})
-	})
-	if err = noRowsIfNotStorable(err); err != nil {
-		return 0, fmt.Errorf("count rows: %w", err)
-	}
-	return n, nil
-}
-
-// othersPage is how many keys one statement of OtherPrefixes reads.
-const othersPage = 5000
-
-// OtherPrefixes returns the families of the rows that do not have the store's prefix, live or expired, the largest by rows first. Bytes are not
-// counted: only keys are read. If ctx ends before all have been, it returns what was counted until then, with the error.
-func (s *Store) OtherPrefixes(ctx context.Context, largest int) (_ Families, err error) {
-	op, rows := s.begin(record.Count, ""), int64(0)
-	defer func() { op.end(ctx, record.Done, rows, err) }()
-	t := newFamilyTally(largest)
-	if s.prefix == "" {
-		return t.families(), nil
-	}
-	err = s.withPrefix(s.prefix, func(condition string, args []any) error {
-		statement := fmt.Sprintf("%s WHERE NOT (%s) ORDER BY %s LIMIT %d", s.sql.keys, condition, s.sql.byKey, othersPage)
-		next := fmt.Sprintf("%s WHERE NOT (%s)%s ORDER BY %s LIMIT %d", s.sql.keys, condition, and(s.sql.afterKey), s.sql.byKey, othersPage)
-		for {
-			var keys []string
-			err := s.repeat(ctx, reading, func() error {
-				keys = nil
-				return s.read.SelectContext(ctx, &keys, s.text(statement), args...)
-			})
-			if err != nil {
-				return err
-			}
-			rows += int64(len(keys))
-			for _, key := range keys {
-				t.add(family(key), Count{Rows: 1})
-			}
-			if len(keys) < othersPage {
-				return nil
-			}
-			if statement != next {
-				statement, args = next, append(args[:len(args):len(args)], nil)
-			}
-			args[len(args)-1] = keys[len(keys)-1]
-		}
-	})
-	if err != nil {
-		err = fmt.Errorf("count rows of other prefixes: %w", err)
-	}
-	return t.families(), err
-}
-
-// Row returns the row of key as it stands in the table, live or expired. It returns ErrNotFound if there is none.
-func (s *Store) Row(ctx context.Context, key string) (row Row, err error) {
-	op := s.begin(record.Row, key)
-	defer func() { op.end(ctx, record.Hit, 1, err) }()
-	rowKey := s.prefix + key
-	rows, err := s.exportRows(ctx, []any{rowKey})
-	r, found := rows[rowKey]
-	if err == nil && !found {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Row{}, fmt.Errorf("row %s: %w", shown(key), err)
-	}
-	r.Key = key
-	return r, nil
 }

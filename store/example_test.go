@@ -206,3 +206,35 @@ func ExampleStore_Stats() {
 	// "" 1
 	// <1h 3
 }
+
+// Rows are copied whole, with the time that they still live, to another database.
+func ExampleStore_Export() {
+	from, closeFrom := exampleStore()
+	defer closeFrom()
+	to, closeTo := exampleStore()
+	defer closeTo()
+	ctx := context.Background()
+	if err := from.PutMany(ctx, map[string]any{"user:1": "Ada", "user:2": "Grace", "other": 7}, time.Hour); err != nil {
+		log.Fatal(err)
+	}
+
+	var batch []store.Row
+	for row, err := range from.Export(ctx, store.ExportOptions{Pattern: "user:*"}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		batch = append(batch, row)
+	}
+	result, err := to.Import(ctx, batch, store.ImportOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("stored:", result.Stored)
+	for entry, err := range to.List(ctx, store.ListOptions{}) {
+		fmt.Println(entry.Key, entry.Type, err)
+	}
+	// Output:
+	// stored: 2
+	// user:1 string <nil>
+	// user:2 string <nil>
+}

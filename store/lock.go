@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"time"
 	"unicode/utf8"
 
@@ -107,7 +106,7 @@ func checkOwner(owner string) error {
 	return checkText("lock owner", owner)
 }
 
-// How long Block sleeps between attempts, ±20 % so that waiters do not meet in step. Laravel sleeps 250 ms.
+// betweenAttempts is how long Block sleeps, give or take a fifth, so that waiters do not meet in step. It is what Laravel sleeps.
 const betweenAttempts = 250 * time.Millisecond
 
 // Block acquires the lock, and while another owner holds it tries again for as long as wait lasts or ctx allows. It makes at least one
@@ -131,7 +130,7 @@ func (l *Lock) Block(ctx context.Context, wait time.Duration) (err error) {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("acquire lock %s: %w", shown(l.name), ctx.Err())
-		case <-time.After(min(left, betweenAttempts*4/5+mathrand.N(betweenAttempts*2/5))):
+		case <-time.After(min(left, jitter(betweenAttempts))):
 		}
 	}
 }
@@ -229,7 +228,8 @@ func (l *Lock) current(ctx context.Context) (owner string, left time.Duration, e
 // PutIfLocked stores value under key for ttl if the lock is still held by its owner, and reports whether it did. Test and write are one
 // statement, so that a holder which was stalled for longer than its lock lasted cannot overwrite what the next one wrote.
 //
-// The ttl must be more than 0. A lock of another lock table, or another database, is refused with [ErrOtherLocks]. On a Galera cluster two nodes may still both let their writer pass for the moment that replication takes.
+// The ttl must be more than 0. A lock of another lock table, or another database, is refused with [ErrOtherLocks]. On a Galera cluster two
+// nodes may still both let their writer pass for the moment that replication takes.
 func (s *Store) PutIfLocked(ctx context.Context, lock *Lock, key string, value any, ttl time.Duration) (stored bool, err error) {
 	op := s.begin(record.PutIfLocked, key)
 	defer func() {

@@ -39,23 +39,21 @@ func (s *Store) AllLocks(ctx context.Context) iter.Seq2[LockEntry, error] { retu
 func (s *Store) locksOf(ctx context.Context, prefix string) iter.Seq2[LockEntry, error] {
 	return func(yield func(LockEntry, error) bool) {
 		var (
-			rows    int64
-			stopped bool
-			err     error
+			rows int64
+			err  error
 		)
 		op := s.begin(record.LockList, "")
 		defer func() { op.end(ctx, record.Done, rows, err) }() // also when the loop's body panics
-		if err = s.checkLockTable(); err == nil {
-			err = s.withPrefix(prefix, func(condition string, args []any) error {
-				return s.eachLock(ctx, condition, args, func(row listed) bool {
-					rows++
-					stopped = !yield(lockEntry(row, prefix), nil)
-					return !stopped
-				})
-			})
+		err = s.eachLock(ctx, prefix, func(row listed) error {
+			if rows++; !yield(lockEntry(row, prefix), nil) {
+				return errStop
+			}
+			return nil
+		})
+		if errors.Is(err, errStop) {
+			err = nil
 		}
-		err = noRowsIfNotStorable(err)
-		if err != nil && !stopped {
+		if err != nil {
 			yield(LockEntry{}, fmt.Errorf("list locks: %w", err))
 		}
 	}
@@ -68,28 +66,16 @@ func lockEntry(row listed, prefix string) LockEntry {
 	}
 }
 
-// eachLock shows the rows that meet the condition, a page at a time, until the visitor has seen enough.
-func (s *Store) eachLock(ctx context.Context, condition string, args []any, visit func(listed) bool) error {
-	where := "1=1" + and(condition)
-	args = append([]any(nil), args...)
-	for first := true; ; first = false {
-		page, err := s.page(ctx, s.text(fmt.Sprintf("%s WHERE %s ORDER BY %s LIMIT %d", s.sql.locks, where, s.sql.byKey, listPage)), args)
-		if err != nil {
-			return err
-		}
-		for _, row := range page {
-			if !visit(row) {
-				return nil
-			}
-		}
-		if len(page) < listPage {
-			return nil
-		}
-		if first {
-			where, args = where+and(s.sql.afterKey), append(args, nil)
-		}
-		args[len(args)-1] = page[len(page)-1].key
+// eachLock visits the rows of the lock table that begin with the prefix.
+func (s *Store) eachLock(ctx context.Context, prefix string, visit func(listed) error) error {
+	if err := s.checkLockTable(); err != nil {
+		return err
 	}
+	err := s.withPrefix(prefix, func(condition string, args []any) error {
+		rows := selection{read: s.sql.locks, where: []string{condition}, args: args, limit: listPage}
+		return s.pages(ctx, rows, func(page []listed) error { return eachOf(page, visit) })
+	})
+	return s.noRowsIfNotStorable(err)
 }
 
 // FlushLocks deletes every lock whose row key begins with the store's prefix, held or expired, and returns how many there were. A holder
@@ -122,15 +108,6 @@ func (s *Store) flushLocks(ctx context.Context, prefix string, refused bool) (de
 		return deleted, fmt.Errorf("flush locks: %w", err)
 	}
 	return deleted, nil
-}
-
-// noRowsIfNotStorable returns nil for the error that the key column's character set has no such characters as the prefix: there is no such row.
-func noRowsIfNotStorable(err error) error {
-	var limit *LimitError
-	if errors.As(err, &limit) && limit.What == "row key" {
-		return nil
-	}
-	return err
 }
 
 // checkLockTable goes by the names, as Laravel's hasSeparateLockStore does. Names that differ in case only count as one, because on

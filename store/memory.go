@@ -41,7 +41,7 @@ type memoryConfig struct {
 // MySQL's collations take different keys for one, so that a write of "Foo" is one of "foo" too. There, only keys of ASCII characters and
 // Chinese ones (U+4E00 to U+9FFF) are kept, and writing any other key makes the whole memory be read anew.
 func WithMemory(size int, maxAge time.Duration) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		if size <= 0 {
 			return &LimitError{What: "memory size", Limit: "more than 0 bytes", Got: fmt.Sprint(size)}
 		}
@@ -50,7 +50,7 @@ func WithMemory(size int, maxAge time.Duration) Option {
 		}
 		c.memory = memoryConfig{size, maxAge}
 		return nil
-	})
+	}
 }
 
 // stripes is how many counters of writes there are. A write makes the memory forget about one key in as many besides its own: at 1,000 writes

@@ -9,11 +9,7 @@ import (
 )
 
 // An Option changes a store's defaults. Its value is checked by Open and New.
-type Option interface{ apply(*config) error }
-
-type option func(*config) error
-
-func (o option) apply(c *config) error { return o(c) }
+type Option func(*config) error
 
 type config struct {
 	prefix    string
@@ -27,7 +23,7 @@ type config struct {
 func newConfig(opts []Option) (config, error) {
 	c := config{table: "cache", lockTable: "cache_locks"}
 	for _, o := range opts {
-		if err := o.apply(&c); err != nil {
+		if err := o(&c); err != nil {
 			return config{}, err
 		}
 	}
@@ -37,41 +33,41 @@ func newConfig(opts []Option) (config, error) {
 // WithPrefix sets what stands before every key and lock name in the tables, as Laravel's CACHE_PREFIX does. No separator
 // is added. Defaults to "".
 func WithPrefix(prefix string) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		if err := checkText("prefix", prefix); err != nil {
 			return err
 		}
 		c.prefix = prefix
 		return nil
-	})
+	}
 }
 
 // WithTable sets the cache table's name. Defaults to "cache".
 func WithTable(name string) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		c.table = name
 		return checkIdentifier("table", name)
-	})
+	}
 }
 
 // WithLockTable sets the lock table's name. Defaults to "cache_locks".
 func WithLockTable(name string) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		c.lockTable = name
 		return checkIdentifier("lock table", name)
-	})
+	}
 }
 
 // WithClock replaces the database server's clock in every statement, for tests that set the time. Defaults to the server's
 // own clock, which is the one clock that a fleet shares.
 func WithClock(now func() time.Time) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		if now == nil {
 			return fmt.Errorf("clock: want a function, got nil")
 		}
 		c.clock = now
 		return nil
-	})
+	}
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z0-9_$]{1,64}$`)

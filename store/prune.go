@@ -133,9 +133,12 @@ type pruner struct {
 func (o PruneOptions) bounded() bool { return o.MaxRows > 0 || o.MaxBytes > 0 }
 
 func (p *pruner) check() error {
-	for what, bound := range map[string]int64{"max rows": p.options.MaxRows, "max bytes": p.options.MaxBytes} {
-		if bound < 0 {
-			return &LimitError{What: what, Limit: "0 (no bound) or more", Got: fmt.Sprint(bound)}
+	for _, bound := range []struct {
+		what string
+		n    int64
+	}{{"max rows", p.options.MaxRows}, {"max bytes", p.options.MaxBytes}} {
+		if bound.n < 0 {
+			return &LimitError{What: bound.what, Limit: "0 (no bound) or more", Got: fmt.Sprint(bound.n)}
 		}
 	}
 	if p.options.bounded() && p.store.prefix == "" && !p.options.AllPrefixes {
@@ -158,21 +161,18 @@ func (p *pruner) prune(ctx context.Context) error {
 	case errors.Is(err, ErrLookalikeKey), err == nil && !acquired: // a look-alike is that of a table whose name differs in case
 		return ErrPruning
 	case err != nil:
-		if errors.Is(err, ErrOutcomeUnknown) {
-			p.unlock(ctx)
-		}
+		p.lock.releaseIfUnknown(ctx, err)
 		return err
 	}
-	defer p.unlock(ctx)
+	defer func() { _, _ = p.lock.releaseDetached(ctx) }() // if it fails, the lock ends by itself
 
-	s := p.store
-	var cacheIndexed, locksIndexed bool
-	err := p.indexes(ctx, &cacheIndexed, &locksIndexed)
+	cacheIndexed, locksIndexed, err := p.indexes(ctx)
 	if err != nil {
 		return err
 	}
+	s := p.store
 	if p.options.Progress != nil && cacheIndexed {
-		if p.total, err = s.count(ctx, s.sql.isExpired); err != nil {
+		if p.total, err = s.count(ctx, p.expired(s.sql.count)); err != nil {
 			return err
 		}
 	}
@@ -189,62 +189,63 @@ func (p *pruner) prune(ctx context.Context) error {
 		}
 	}
 	if p.options.bounded() {
-		return p.evict(ctx)
+		return p.evict(ctx, p.evictSoonest)
 	}
 	return nil
 }
 
-// unlock gives the lock back also when ctx has ended. If that fails the lock ends by itself.
-func (p *pruner) unlock(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	_, _ = p.lock.Release(ctx)
+// expired is the selection of a table's expired rows.
+func (p *pruner) expired(read string) selection {
+	return selection{read: read, where: []string{p.store.sql.isExpired}}
 }
 
 // foresee counts what prune would delete.
 func (p *pruner) foresee(ctx context.Context) error {
 	s := p.store
-	var cacheIndexed, locksIndexed bool
-	if err := p.indexes(ctx, &cacheIndexed, &locksIndexed); err != nil {
+	_, _, err := p.indexes(ctx)
+	if err != nil {
 		return err
 	}
-	var err error
-	if p.done.Expired, err = s.countIn(ctx, s.sql.count, s.sql.isExpired); err != nil {
+	if p.done.Expired, err = s.count(ctx, p.expired(s.sql.count)); err != nil {
 		return err
 	}
-	if p.done.ExpiredLocks, err = s.countIn(ctx, s.sql.countLocks, s.sql.isExpired); err != nil || !p.options.bounded() {
+	if p.done.ExpiredLocks, err = s.count(ctx, p.expired(s.sql.countLocks)); err != nil || !p.options.bounded() {
 		return err
 	}
-	return p.evictWith(ctx, func(over excess, condition string, args []any) error {
-		// The sizes are always read, of those rows alone: who asks beforehand wants to know what it would free.
-		statement := fmt.Sprintf("%s WHERE %s%s ORDER BY %s", s.sql.sizes, s.sql.isLive, and(condition), s.sql.byExpiry)
-		if over.bytes <= 0 {
-			statement += fmt.Sprintf(" LIMIT %d", over.rows)
-		}
-		err := s.repeat(ctx, reading, func() error {
-			p.done.Evicted, p.done.EvictedBytes = 0, 0
-			left := over
-			return s.eachListed(ctx, s.text(statement), args, func(row listed) error {
-				if left.none() {
-					return errStop
-				}
-				left.rows, left.bytes = left.rows-1, left.bytes-row.size
-				p.done.Evicted, p.done.EvictedBytes = p.done.Evicted+1, p.done.EvictedBytes+row.size
-				return nil
-			})
-		})
-		if errors.Is(err, errStop) {
-			return nil
-		}
-		return err
-	})
+	return p.evict(ctx, p.foreseeSoonest)
 }
 
-func (p *pruner) indexes(ctx context.Context, cache, locks *bool) error {
+// foreseeSoonest counts what evictSoonest would delete.
+func (p *pruner) foreseeSoonest(ctx context.Context, over excess, live selection) error {
 	s := p.store
-	err := s.repeat(ctx, reading, func() error { return s.read.QueryRowContext(ctx, s.sql.indexed).Scan(cache, locks) })
-	p.done.MissingIndex = err == nil && !(*cache && *locks)
+	live.read, live.order = s.sql.sizes, s.sql.byExpiry // always the sizes, of those rows alone: who asks beforehand wants to know what it would free
+	if over.bytes <= 0 {
+		live.limit = over.rows
+	}
+	err := s.repeat(ctx, reading, func() error {
+		p.done.Evicted, p.done.EvictedBytes = 0, 0
+		left := over
+		return s.eachListed(ctx, live, func(row listed) error {
+			if left.none() {
+				return errStop
+			}
+			left = left.less(excess{1, row.size})
+			p.done.Evicted, p.done.EvictedBytes = p.done.Evicted+1, p.done.EvictedBytes+row.size
+			return nil
+		})
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
 	return err
+}
+
+// indexes tells of both tables whether an index begins with the expiration.
+func (p *pruner) indexes(ctx context.Context) (cache, locks bool, err error) {
+	s := p.store
+	err = s.repeat(ctx, reading, func() error { return s.read.QueryRowContext(ctx, s.sql.indexed).Scan(&cache, &locks) })
+	p.done.MissingIndex = err == nil && !(cache && locks)
+	return cache, locks, err
 }
 
 // keep makes sure that the lock is held for longer than a batch can take, or tells why to stop. It looks first, because a renewal waits for the
@@ -284,13 +285,13 @@ type expiredTable struct {
 // byExpiration deletes a table's expired rows over the index, page after page of the soonest expired, each page in the order of its keys.
 func (p *pruner) byExpiration(ctx context.Context, t expiredTable) error {
 	s := p.store
-	condition, args := s.sql.isExpired, []any(nil)
-	for {
+	expired := p.expired(t.read)
+	expired.order, expired.limit = s.sql.byIndex, prunePage
+	for next := expired; ; {
 		if err := p.keep(ctx); err != nil {
 			return err
 		}
-		statement := fmt.Sprintf("%s WHERE %s ORDER BY expiration LIMIT %d", t.read, condition, prunePage)
-		page, err := s.page(ctx, s.text(statement), args)
+		page, err := s.page(ctx, next)
 		if err != nil || len(page) == 0 {
 			return err
 		}
@@ -303,7 +304,7 @@ func (p *pruner) byExpiration(ctx context.Context, t expiredTable) error {
 		if n == 0 {
 			from++ // all of them were written in between; or cannot be deleted, which must not keep the others
 		}
-		condition, args = s.sql.isExpired+and(s.sql.fromExpiration), []any{from}
+		next = expired.and(s.sql.fromExpiration, from)
 	}
 }
 
@@ -324,34 +325,22 @@ func (p *pruner) deleteBatches(ctx context.Context, t expiredTable, expired []li
 
 // byKey does it without an index: it goes through all rows once, by key, in pages that no server needs long for.
 func (p *pruner) byKey(ctx context.Context, t expiredTable) error {
-	return p.walk(ctx, t.read, "", nil, func(page []listed) error {
+	return p.walk(ctx, selection{read: t.read}, func(page []listed) error {
 		expired := slices.DeleteFunc(page, func(row listed) bool { return row.expiration > row.now })
 		_, err := p.deleteBatches(ctx, t, expired)
 		return err
 	})
 }
 
-// walk shows all rows that meet the condition, page after page by key.
-func (p *pruner) walk(ctx context.Context, read, condition string, args []any, visit func([]listed) error) error {
-	s, after := p.store, ""
-	for {
+// walk shows all rows of a selection, page after page by key, while the lock is held.
+func (p *pruner) walk(ctx context.Context, rows selection, visit func([]listed) error) error {
+	rows.limit = listPage
+	return p.store.pages(ctx, rows, func(page []listed) error {
 		if err := p.keep(ctx); err != nil {
 			return err
 		}
-		statement := fmt.Sprintf("%s WHERE 1=1%s%s ORDER BY %s LIMIT %d", read, and(condition), after, s.sql.byKey, listPage)
-		page, err := s.page(ctx, s.text(statement), args)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		if after == "" {
-			after, args = and(s.sql.afterKey), append(slices.Clone(args), nil)
-		}
-		args[len(args)-1] = page[len(page)-1].key
-		last := len(page) < listPage
-		if err := visit(page); err != nil || last {
-			return err
-		}
-	}
+		return visit(page)
+	})
 }
 
 func (p *pruner) deleteExpired(ctx context.Context, t expiredTable, batch []listed) (int64, error) {
@@ -361,7 +350,7 @@ func (p *pruner) deleteExpired(ctx context.Context, t expiredTable, batch []list
 		keys[i] = row.key
 	}
 	op := s.begin(record.PruneBatch, "")
-	a, err := s.execBatch(ctx, idempotent, t.remove+"("+placeholders(len(keys))+")"+and(s.sql.stillExpired), keys...)
+	a, err := s.execBatch(ctx, idempotent, t.remove+tuple(len(keys))+and(s.sql.stillExpired), keys...)
 	op.end(ctx, record.Forgotten, a.affected, err)
 	if err != nil {
 		return 0, err
@@ -388,49 +377,37 @@ type excess struct{ rows, bytes int64 }
 
 func (e excess) none() bool { return e.rows <= 0 && e.bytes <= 0 }
 
-func (p *pruner) evict(ctx context.Context) error {
-	return p.evictWith(ctx, func(over excess, condition string, args []any) error {
-		return p.evictSoonest(ctx, over, condition, args)
-	})
-}
+func (e excess) less(gone excess) excess { return excess{e.rows - gone.rows, e.bytes - gone.bytes} }
 
-// evictWith calls evict with what is beyond the bounds, if anything is, and the condition for the rows that they are about.
-func (p *pruner) evictWith(ctx context.Context, evict func(over excess, condition string, args []any) error) error {
-	prefix := p.store.prefix
+// evict measures what is beyond the bounds, and if anything is, has the live rows that they are about deleted, or what is to be done with them.
+func (p *pruner) evict(ctx context.Context, soonest func(context.Context, excess, selection) error) error {
+	s := p.store
+	prefix := s.prefix
 	if p.options.AllPrefixes {
 		prefix = ""
 	}
-	err := p.store.withPrefix(prefix, func(condition string, args []any) error {
-		over, err := p.measure(ctx, condition, args)
+	err := s.withPrefix(prefix, func(condition string, args []any) error {
+		live := selection{read: p.sizes(), where: []string{s.sql.isLive, condition}, args: args}
+		over, err := p.measure(ctx, live)
 		if err != nil || over.none() {
 			return err
 		}
 		if keep := p.options.Keep; len(keep) > 0 {
-			spared := p.store.sql.keyIsNot + "(" + placeholders(len(keep)) + ")"
-			if condition == "" {
-				condition = spared
-			} else {
-				condition += and(spared)
+			rowKeys := make([]any, len(keep))
+			for i, key := range keep {
+				rowKeys[i] = s.prefix + key
 			}
-			args = slices.Clone(args)
-			for _, key := range keep {
-				args = append(args, p.store.prefix+key)
-			}
+			live = live.and(s.sql.keyIsNot+tuple(len(keep)), rowKeys...)
 		}
-		return evict(over, condition, args)
+		return soonest(ctx, over, live)
 	})
-	var limit *LimitError
-	if errors.As(err, &limit) && limit.What == "row key" {
-		return nil // the column's character set cannot hold the prefix, so that no row has it
-	}
-	return err
+	return s.noRowsIfNotStorable(err)
 }
 
 // measure counts the live rows. Their sizes are read only where a bound asks for them: it makes the server load every value.
-func (p *pruner) measure(ctx context.Context, condition string, args []any) (excess, error) {
+func (p *pruner) measure(ctx context.Context, live selection) (excess, error) {
 	var rows, bytes int64
-	live := p.store.sql.isLive + and(condition)
-	err := p.walk(ctx, p.sizes(), live, args, func(page []listed) error {
+	err := p.walk(ctx, live, func(page []listed) error {
 		rows += int64(len(page))
 		for _, row := range page {
 			bytes += row.size
@@ -459,49 +436,46 @@ func (p *pruner) sizes() string {
 }
 
 // evictSoonest deletes the rows that expire next until nothing is beyond the bounds any more.
-func (p *pruner) evictSoonest(ctx context.Context, over excess, condition string, args []any) error {
+func (p *pruner) evictSoonest(ctx context.Context, over excess, live selection) error {
 	s := p.store
-	from := ""
-	for {
+	live.order, live.limit = s.sql.byExpiry, evictPage
+	for next := live; ; {
 		if err := p.keep(ctx); err != nil {
 			return err
 		}
-		statement := fmt.Sprintf("%s WHERE %s%s%s ORDER BY %s LIMIT %d", p.sizes(), s.sql.isLive, and(condition), from, s.sql.byExpiry, evictPage)
-		page, err := s.page(ctx, s.text(statement), args)
+		page, err := s.page(ctx, next)
 		if err != nil || len(page) == 0 {
 			return err
 		}
-		before := p.done.Evicted
-		for len(page) > 0 && !over.none() {
-			n := 0 // the rows that it takes, as many as go into one statement
-			for left := over; n < min(len(page), maxDelete) && !left.none(); n++ {
-				left.rows, left.bytes = left.rows-1, left.bytes-page[n].size
-			}
-			if err := p.keep(ctx); err != nil {
-				return err
-			}
-			gone, err := p.deleteUnchanged(ctx, page[:n])
-			if err != nil {
-				return err
-			}
-			over.rows, over.bytes = over.rows-gone.rows, over.bytes-gone.bytes
-			if n == len(page) {
-				break
-			}
-			page = page[n:]
+		gone, err := p.evictOf(ctx, page, over)
+		if over = over.less(gone); err != nil || over.none() {
+			return err
 		}
-		if over.none() {
-			return nil
+		from := page[len(page)-1].expiration
+		if gone.rows == 0 {
+			from++ // as in byExpiration
 		}
-		next := page[len(page)-1].expiration
-		if p.done.Evicted == before {
-			next++ // as in byExpiration
-		}
-		if from == "" {
-			from, args = and(s.sql.fromExpiration), append(slices.Clone(args), nil)
-		}
-		args[len(args)-1] = next
+		next = live.and(s.sql.fromExpiration, from)
 	}
+}
+
+// evictOf deletes as many rows of a page, from its beginning, as it takes until nothing is beyond the bounds, or all, and returns what that freed.
+func (p *pruner) evictOf(ctx context.Context, page []listed, over excess) (gone excess, err error) {
+	for len(page) > 0 && !over.none() {
+		n := 0 // the rows that it takes, as many as go into one statement
+		for left := over; n < min(len(page), maxDelete) && !left.none(); n++ {
+			left = left.less(excess{1, page[n].size})
+		}
+		if err := p.keep(ctx); err != nil {
+			return gone, err
+		}
+		freed, err := p.deleteUnchanged(ctx, page[:n])
+		if err != nil {
+			return gone, err
+		}
+		gone, over, page = excess{gone.rows + freed.rows, gone.bytes + freed.bytes}, over.less(freed), page[n:]
+	}
+	return gone, nil
 }
 
 // deleteUnchanged deletes the rows that are as they were read, and returns what that freed. Which rows were not, the server does not say:
@@ -515,9 +489,8 @@ func (p *pruner) deleteUnchanged(ctx context.Context, batch []listed) (excess, e
 		tests = append(tests, row.key, row.expiration)
 		bytes += row.size
 	}
-	unchanged := strings.TrimSuffix(strings.Repeat(s.sql.unchanged+" OR ", len(batch)), " OR ")
 	op := s.begin(record.PruneBatch, "")
-	a, err := s.execBatch(ctx, idempotent, s.sql.deleteKeys+"("+placeholders(len(keys))+")"+and("("+unchanged+")"), append(keys, tests...)...)
+	a, err := s.execBatch(ctx, idempotent, s.sql.deleteKeys+tuple(len(keys))+and(anyOf(len(batch), s.sql.unchanged)), append(keys, tests...)...)
 	op.end(ctx, record.Forgotten, a.affected, err)
 	if err != nil {
 		return excess{}, err
@@ -530,18 +503,4 @@ func (p *pruner) deleteUnchanged(ctx context.Context, batch []listed) (excess, e
 	p.done.EvictedBytes += gone.bytes
 	p.report()
 	return gone, nil
-}
-
-// count returns how many rows of the cache table meet the condition, all of them if it is empty.
-func (s *Store) count(ctx context.Context, condition string) (int64, error) {
-	return s.countIn(ctx, s.sql.count, condition)
-}
-
-// countIn is count for a statement that counts.
-func (s *Store) countIn(ctx context.Context, statement, condition string) (n int64, err error) {
-	if condition != "" {
-		statement += " WHERE " + condition
-	}
-	err = s.repeat(ctx, reading, func() error { return s.read.QueryRowContext(ctx, s.text(statement)).Scan(&n) })
-	return n, err
 }

@@ -138,6 +138,23 @@ func (s *Store) Has(ctx context.Context, key string) (live bool, err error) {
 	return found == rowKey && expiration > now, nil
 }
 
+// Row returns the row of key as it stands in the table, live or expired. It returns ErrNotFound if there is none.
+func (s *Store) Row(ctx context.Context, key string) (row Row, err error) {
+	op := s.begin(record.Row, key)
+	defer func() { op.end(ctx, record.Hit, 1, err) }()
+	rowKey := s.prefix + key
+	rows, err := s.exportRows(ctx, []any{rowKey})
+	r, found := rows[rowKey]
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Row{}, fmt.Errorf("row %s: %w", shown(key), err)
+	}
+	r.Key = key
+	return r, nil
+}
+
 // maxList is how many keys or rows go into one statement.
 const maxList = 1000
 
@@ -167,7 +184,7 @@ func (s *Store) Many(ctx context.Context, keys ...string) (found map[string]Item
 }
 
 func (s *Store) manyOnce(ctx context.Context, rowKeys []any, wanted map[string]string, items map[string]Item) error {
-	statement := s.text(s.sql.many) + "(" + placeholders(len(rowKeys)) + ")"
+	statement := s.text(s.sql.many) + tuple(len(rowKeys))
 	return s.repeat(ctx, reading, func() error {
 		rows, err := s.read.QueryContext(ctx, statement, rowKeys...)
 		if err != nil {

@@ -14,13 +14,13 @@ import (
 // WithRecorder sets what hears of every operation of the store and its locks, and of every repeated statement: metrics, a log, a test. See
 // package record. Defaults to none, which costs nothing.
 func WithRecorder(r record.Recorder) Option {
-	return option(func(c *config) error {
+	return func(c *config) error {
 		if r == nil {
 			return fmt.Errorf("recorder: want one, got nil")
 		}
 		c.recorder = r
 		return nil
-	})
+	}
 }
 
 // An operation is one that is under way. Its zero value is what a store without a recorder has.

@@ -87,7 +87,7 @@ func (s *Store) exec(ctx context.Context, e effect, statement string, args ...an
 	var a answer
 	err := s.repeat(ctx, e, func() error {
 		text := s.text(statement) // before there is a connection: an injected clock may use the store
-		return s.on(ctx, func(on executor) error {
+		return s.on(ctx, func(on *sql.Conn) error {
 			res, err := on.ExecContext(ctx, text, args...)
 			if err != nil {
 				return err
@@ -128,7 +128,7 @@ func outlasting(ctx context.Context, by time.Duration) (context.Context, context
 
 // on runs a statement that writes. It gets a connection first, so that trouble with getting one, and a context that ends while all of the pool's
 // are in use, are not taken for trouble with the statement.
-func (s *Store) on(ctx context.Context, run func(executor) error) error {
+func (s *Store) on(ctx context.Context, run func(*sql.Conn) error) error {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return connectError{err}

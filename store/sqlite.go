@@ -100,6 +100,7 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		afterKey:   `"key">?`,
 		byKey:      `"key"`,
 		byExpiry:   `expiration,"key"`,
+		byIndex:    `expiration`,
 		bySize:     `octet_length(value) DESC,"key"`,
 		keys:       r.Replace(`SELECT "key" FROM "{cache}"`),
 		deleteKeys: r.Replace(`DELETE FROM "{cache}" WHERE "key" IN `),
@@ -138,7 +139,7 @@ func appliedIf(changed bool) outcome {
 func (sqliteDialect) extended(a answer) bool    { return a.affected > 0 }
 func (sqliteDialect) fencedWrite(a answer) bool { return a.affected > 0 }
 
-func (sqliteDialect) incremented(ctx context.Context, on executor, text, rowKey string, by int64) (int64, outcome, error) {
+func (sqliteDialect) incremented(ctx context.Context, on *sql.Conn, text, rowKey string, by int64) (int64, outcome, error) {
 	if by > maxFastStep || by < -maxFastStep {
 		return 0, notPlain, nil
 	}

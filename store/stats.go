@@ -137,32 +137,27 @@ func (s *Store) stats(ctx context.Context, o StatsOptions) (*Stats, error) {
 		return nil, err
 	}
 	t := newTally(o)
-	total, condition, args, err := s.sampling(ctx, o.SampleAbove)
-	if err != nil {
-		return nil, err
+	rows := selection{read: s.sql.list, limit: listPage}
+	var total int64
+	if o.SampleAbove > 0 {
+		var err error
+		if total, err = s.count(ctx, selection{read: s.sql.count}); err != nil {
+			return nil, err
+		}
+		if t.stats.Sampled = total > o.SampleAbove; t.stats.Sampled {
+			rows = rows.and(s.sql.sample, (total+o.SampleAbove-1)/o.SampleAbove)
+		}
 	}
-	t.stats.Sampled = condition != ""
-	err = s.listPages(ctx, ListOptions{Pattern: "*", State: All, Order: ByKey}, condition, args, func(row listed) error {
-		t.look(s, row)
+	err := s.pages(ctx, rows, func(page []listed) error {
+		for _, row := range page {
+			t.look(s, row)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return t.result(total), nil
-}
-
-// sampling returns the condition that leaves about the wanted number of a table's rows, and how many there are; or no condition if all of them
-// are to be looked at.
-func (s *Store) sampling(ctx context.Context, wanted int64) (total int64, condition string, args []any, err error) {
-	if wanted == 0 {
-		return 0, "", nil, nil
-	}
-	total, err = s.count(ctx, "")
-	if err != nil || total <= wanted {
-		return total, "", nil, err
-	}
-	return total, s.sql.sample, []any{(total + wanted - 1) / wanted}, nil
 }
 
 // A tally is the pass of one Stats. Its memory is bounded by the options.

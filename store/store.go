@@ -8,7 +8,8 @@
 // takes, [WithoutOverlapping] and [Store.Funnel] run a function under one.
 //
 // For operators, [Store.List] and [Store.Stats] show what is in the cache and [Store.Locks] who holds what; [Store.Prune] deletes what has expired,
-// [Store.Flush] and [Store.FlushLocks] what begins with the prefix; [Store.Export] and [Store.Import] copy rows whole. Package storetest says of each what it promises, as tests that any engine can run.
+// [Store.Flush] and [Store.FlushLocks] what begins with the prefix; [Store.Export] and [Store.Import] copy rows whole. Package storetest says of
+// each what it promises, as tests that any engine can run.
 //
 // # Rows
 //
@@ -46,6 +47,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -83,6 +85,8 @@ type Store struct {
 // MySQL the DSN should set interpolateParams=true, or every operation costs two round trips; the connection's character set must be
 // utf8mb4 (the driver's default), and its sql_mode strict (the servers' default), or the server cuts what does not fit. [Open] takes
 // care of all three.
+//
+// It sends nothing. It returns an error for another driver, and the options' for what they refuse.
 func New(db *sqlx.DB, opts ...Option) (*Store, error) {
 	d, err := dialectOf(db.DriverName())
 	if err != nil {
@@ -118,13 +122,11 @@ func (s *Store) Close() error {
 	s.memory.close()
 	s.closed.Store(true)
 	s.forgetFailures()
-	var first error
+	var errs []error
 	for _, db := range s.owned {
-		if err := db.Close(); err != nil && first == nil {
-			first = err
-		}
+		errs = append(errs, db.Close())
 	}
-	return first
+	return errors.Join(errs...)
 }
 
 // rowKey returns the key's spelling in the table, or an error if the table cannot hold it.

@@ -329,14 +329,14 @@ func (s *Store) FlushWithProgress(ctx context.Context, allPrefixes bool, progres
 // flush goes through the keys of a table once, in their order, so that it ends although others go on writing.
 func (s *Store) flush(ctx context.Context, read, remove, prefix string, progress func(int64)) (deleted int64, err error) {
 	err = s.withPrefix(prefix, func(condition string, args []any) error {
-		for cursor := ""; ; {
-			keys, err := s.keysAfter(ctx, read, cursor, condition, args)
+		rows := selection{read: read, where: []string{condition}, args: args, order: s.sql.byKey, limit: maxDelete}
+		for {
+			keys, err := s.keys(ctx, rows)
 			if err != nil || len(keys) == 0 {
 				return err
 			}
 			// The prefix is tested again, because a look-alike of another prefix may have taken a row over since its key was read.
-			statement := remove + "(" + placeholders(len(keys)) + ")" + and(condition)
-			a, err := s.execBatch(ctx, idempotent, statement, slices.Concat(keys, args)...)
+			a, err := s.execBatch(ctx, idempotent, remove+tuple(len(keys))+and(condition), append(anys(keys), args...)...)
 			deleted += a.affected
 			if err != nil {
 				return err
@@ -344,45 +344,17 @@ func (s *Store) flush(ctx context.Context, read, remove, prefix string, progress
 			if progress != nil {
 				progress(deleted)
 			}
-			cursor = keys[len(keys)-1].(string)
+			rows.after = keys[len(keys)-1]
 		}
 	})
-	return deleted, noRowsIfNotStorable(err)
+	return deleted, s.noRowsIfNotStorable(err)
 }
 
-func and(condition string) string {
-	if condition == "" {
-		return ""
+// anys returns row keys as the arguments of a statement.
+func anys(keys []string) []any {
+	args := make([]any, len(keys))
+	for i, key := range keys {
+		args[i] = key
 	}
-	return " AND " + condition
-}
-
-// keysAfter returns row keys in the column's order, beginning with the first one for an empty cursor.
-func (s *Store) keysAfter(ctx context.Context, read, cursor, condition string, args []any) ([]any, error) {
-	where := "1=1" + and(condition)
-	if cursor != "" {
-		where += and(s.sql.afterKey)
-		args = append(slices.Clone(args), cursor)
-	}
-	statement := fmt.Sprintf("%s WHERE %s ORDER BY %s LIMIT %d", read, where, s.sql.byKey, maxDelete)
-	var found []string
-	err := s.repeat(ctx, reading, func() error {
-		found = nil
-		return s.read.SelectContext(ctx, &found, s.text(statement), args...)
-	})
-	keys := make([]any, len(found))
-	for i, key := range found {
-		keys[i] = key
-	}
-	return keys, err
-}
-
-// withPrefix runs a statement with the dialect's condition for a prefix, and again with its other form where the column's character
-// set calls for it.
-func (s *Store) withPrefix(prefix string, run func(condition string, args []any) error) error {
-	err := run(s.dialect.withPrefix(prefix))
-	if err != nil && s.dialect.wrongCharset(err) {
-		err = run(s.dialect.withPrefixAnywhere(prefix))
-	}
-	return err
+	return args
 }

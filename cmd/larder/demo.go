@@ -52,7 +52,7 @@ type demo struct {
 	app    *app
 	larder string // this program
 	dir    string
-	vendor *fetchertest.DingTalk
+	vendor *fetchertest.Fake
 	env    []string
 
 	writing error // the first error of showing it

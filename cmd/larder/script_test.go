@@ -208,7 +208,7 @@ func scriptVendor(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // A vendorSlot is where a script keeps its fake.
-type vendorSlot struct{ vendor *fetchertest.DingTalk }
+type vendorSlot struct{ vendor *fetchertest.Fake }
 
 func scriptAnswers(ts *testscript.TestScript, _ bool, args []string) {
 	for range 400 {

@@ -14,14 +14,14 @@ import (
 
 const secret = "the-corp-secret"
 
-func newVendor(t *testing.T, opts ...fetchertest.DingTalkOption) *fetchertest.DingTalk {
+func newVendor(t *testing.T, opts ...fetchertest.Option) *fetchertest.Fake {
 	t.Helper()
-	d := fetchertest.NewDingTalk(append([]fetchertest.DingTalkOption{fetchertest.WithApp("corp", secret)}, opts...)...)
+	d := fetchertest.NewDingTalk(append([]fetchertest.Option{fetchertest.WithApp("corp", secret)}, opts...)...)
 	t.Cleanup(d.Close)
 	return d
 }
 
-func tokenServer(t *testing.T, database string, vendor *fetchertest.DingTalk) *server {
+func tokenServer(t *testing.T, database string, vendor *fetchertest.Fake) *server {
 	t.Helper()
 	return newServer(t, database, "LARDER_PREFIX=laravel_cache_", "CORP_ID=corp", "CORP_SECRET="+secret, "DINGTALK_BASE_URL="+vendor.URL)
 }

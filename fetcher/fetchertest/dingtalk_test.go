@@ -24,8 +24,8 @@ const (
 	newer = "/v1.0/oauth2/accessToken"
 )
 
-func start(t *testing.T, opts ...fetchertest.DingTalkOption) *fetchertest.DingTalk {
-	fake := fetchertest.NewDingTalk(append([]fetchertest.DingTalkOption{fetchertest.WithApp("key", "s&cret")}, opts...)...)
+func start(t *testing.T, opts ...fetchertest.Option) *fetchertest.Fake {
+	fake := fetchertest.NewDingTalk(append([]fetchertest.Option{fetchertest.WithApp("key", "s&cret")}, opts...)...)
 	t.Cleanup(fake.Close)
 	return fake
 }
@@ -104,7 +104,7 @@ func TestDingTalk_AnswersByteForByteAsTheRealOnes(t *testing.T) {
 }
 
 // raw returns the reply's body as it is.
-func raw(t *testing.T, fake *fetchertest.DingTalk) string {
+func raw(t *testing.T, fake *fetchertest.Fake) string {
 	t.Helper()
 	resp, err := client.Get(fake.URL + query("appkey", fake.AppKey, "appsecret", fake.AppSecret))
 	if err != nil {

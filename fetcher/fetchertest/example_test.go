@@ -25,7 +25,7 @@ func newTokens(db *store.Store, dingtalkURL, corpID, corpSecret string) (*fetche
 }
 
 // A test of a program that needs DingTalk's token: it works, it does not ask twice, and it says what is wrong.
-func ExampleDingTalk() {
+func ExampleNewDingTalk() {
 	ctx := context.Background()
 	db, cleanUp := openTestStore(ctx)
 	defer cleanUp()

@@ -45,12 +45,6 @@ type Fake struct {
 	calls      []Call
 }
 
-// A DingTalk is the fake of [NewDingTalk].
-type DingTalk = Fake
-
-// A DingTalkOption is an option of [NewDingTalk].
-type DingTalkOption = Option
-
 // A vendor is what makes a fake one vendor's.
 type vendor struct {
 	name        string

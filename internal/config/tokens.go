@@ -98,21 +98,7 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 	if !ok {
 		return
 	}
-	known := src.keys()
-	for name, fd := range fields {
-		if !slices.Contains(known, name) {
-			f.failf(fd.keyNode, "%s: unknown key %s%s", key, quote(name), suggest(name, known))
-			continue
-		}
-		fd.text, fd.ok = f.text(name, fd.keyNode, fd.value, false)
-		fields[name] = fd
-	}
-	for _, name := range src.required {
-		if _, ok := fields[name]; !ok {
-			f.failf(keyNode, "%s: %s is missing; write %s: ${NAME}, with NAME in the environment or in .env", key, name, name)
-		}
-	}
-
+	f.readFields(key, keyNode, src, fields)
 	t := Token{
 		Key: key, Source: fields["source"].text, At: f.at(keyNode),
 		AppKey: fields["app_key"].text, AppSecret: Secret(fields["app_secret"].text), Options: map[string]Secret{},
@@ -129,38 +115,45 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 	if src.apis != nil {
 		t.API = f.oneOf("api", fields["api"], src.apis)
 	}
-	if fd := fields["base_url"]; fd.ok {
-		base, msg := checkBaseURL(fd.text)
-		if msg != "" {
-			f.failf(fd.value, "base_url: %s", msg)
-		}
-		t.BaseURL = base
+	t.BaseURL = f.baseURL("base_url", fields["base_url"])
+	f.baseURL("token_url", fields["token_url"]) // which is one of the options
+	f.readTimes(&t, src, fields)
+	if len(f.problems) == before {
+		f.tokens = append(f.tokens, t)
 	}
-	if fd := fields["token_url"]; fd.ok {
-		if _, msg := checkBaseURL(fd.text); msg != "" {
-			f.failf(fd.value, "token_url: %s", msg)
+}
+
+// readFields reads the texts of a token's settings, and reports those that its source does not have and those that it lacks.
+func (f *file) readFields(key string, keyNode *yaml.Node, src source, fields map[string]field) {
+	known := src.keys()
+	for name, fd := range fields {
+		if !slices.Contains(known, name) {
+			f.failf(fd.keyNode, "%s: unknown key %s%s", key, quote(name), suggest(name, known))
+			continue
+		}
+		fd.text, fd.ok = f.text(name, fd.keyNode, fd.value, false)
+		fields[name] = fd
+	}
+	for _, name := range src.required {
+		if _, ok := fields[name]; !ok {
+			f.failf(keyNode, "%s: %s is missing; write %s: ${NAME}, with NAME in the environment or in .env", key, name, name)
 		}
 	}
+}
+
+// readTimes reads how long a token lives, and how long all takes that has to do with it.
+func (f *file) readTimes(t *Token, src source, fields map[string]field) {
 	if life := f.duration("life", fields["life"], 0); life != nil && *life <= 0 {
 		f.failf(fields["life"].value, "life: want more than 0")
 	}
-	t.Timeout = f.duration("timeout", fields["timeout"], 0)
-	if t.Timeout != nil && (*t.Timeout == 0 || *t.Timeout > maxTimeout) {
-		f.failf(fields["timeout"].value, "timeout: %s is not possible; want more than 0, and %s at the most", duration.Text(*t.Timeout), duration.Text(maxTimeout))
-	}
+	t.Timeout = f.durationUpTo("timeout", fields["timeout"], maxTimeout)
 	t.Stale = f.duration("stale", fields["stale"], 0)
-	t.RejectInterval = f.duration("reject_interval", fields["reject_interval"], 0)
-	if t.RejectInterval != nil && (*t.RejectInterval == 0 || *t.RejectInterval > maxRejectInterval) {
-		f.failf(fields["reject_interval"].value, "reject_interval: %s is not possible; want more than 0, and %s at the most", duration.Text(*t.RejectInterval), duration.Text(maxRejectInterval))
-	}
+	t.RejectInterval = f.durationUpTo("reject_interval", fields["reject_interval"], maxRejectInterval)
 	t.RefreshAhead = f.duration("refresh_ahead", fields["refresh_ahead"], src.life)
 	t.Margin = f.duration("margin", fields["margin"], src.life)
 	if t.RefreshAhead != nil && t.Margin != nil && src.life > 0 && *t.RefreshAhead+*t.Margin >= src.life {
 		f.failf(fields["refresh_ahead"].keyNode, "refresh_ahead: with a margin of %s this is as long as the token lives (%s); their sum must be less",
 			duration.Text(*t.Margin), duration.Text(src.life))
-	}
-	if len(f.problems) == before {
-		f.tokens = append(f.tokens, t)
 	}
 }
 
@@ -226,6 +219,27 @@ func (f *file) duration(name string, fd field, life time.Duration) *time.Duratio
 		return &d
 	}
 	return nil
+}
+
+// durationUpTo returns the duration of a field as duration does. It must be more than 0, and at most so long.
+func (f *file) durationUpTo(name string, fd field, most time.Duration) *time.Duration {
+	d := f.duration(name, fd, 0)
+	if d != nil && (*d == 0 || *d > most) {
+		f.failf(fd.value, "%s: %s is not possible; want more than 0, and %s at the most", name, duration.Text(*d), duration.Text(most))
+	}
+	return d
+}
+
+// baseURL returns the address in a field, "" if the field is not there or is wrong.
+func (f *file) baseURL(name string, fd field) string {
+	if !fd.ok {
+		return ""
+	}
+	base, msg := checkBaseURL(fd.text)
+	if msg != "" {
+		f.failf(fd.value, "%s: %s", name, msg)
+	}
+	return base
 }
 
 // The token that the environment configures by itself.

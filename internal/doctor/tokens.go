@@ -37,9 +37,9 @@ func (e *exam) token(ctx context.Context, t config.Token) ([]Finding, error) {
 	}
 	var found []Finding
 	if state, ok := items[fetcher.StateKey(t.Key)]; ok {
-		if failure := fetcher.FailureOf(state); failure != nil {
-			failure.Source = t.Source
-			found = append(found, problem("larder token check "+ShellQuote(t.Key), "%s: the last fetch failed: %v", t.Key, failure))
+		if failure, failed := fetcher.LastFailure(state); failed {
+			failure.Err.Source = t.Source
+			found = append(found, problem("larder token check "+ShellQuote(t.Key), "%s: the last fetch failed: %v", t.Key, failure.Err))
 		}
 	}
 	item, live := items[t.Key]
