@@ -166,7 +166,7 @@ func ExampleTransport() {
 }
 
 func createTables(ctx context.Context, db *store.Store) {
-	m, err := migrations.New(db.DB().DB, migrations.SQLite)
+	m, err := migrations.For(db)
 	if err == nil {
 		_, err = m.Up(ctx)
 	}

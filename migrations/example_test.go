@@ -5,10 +5,37 @@ import (
 	"database/sql"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/larder-cache/larder/migrations"
+	"github.com/larder-cache/larder/store"
 	_ "modernc.org/sqlite"
 )
+
+// A program that has a store may do this at each start, on every server.
+func ExampleFor() {
+	ctx := context.Background()
+	s, err := store.Open("sqlite::memory:", store.WithTable("app_cache"), store.WithLockTable("app_locks"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+
+	m, err := migrations.For(s)
+	if err != nil {
+		log.Fatal(err)
+	}
+	report, err := m.Up(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(report)
+	fmt.Println(s.Put(ctx, "greeting", "hello", time.Hour))
+	// Output:
+	// app_cache: created
+	// app_locks: created
+	// <nil>
+}
 
 // Every server may do this at its start; a database that needs nothing is only read.
 func Example() {

@@ -96,6 +96,23 @@ func New(db *sql.DB, on Engine, opts ...Option) (*Migrator, error) {
 	}, nil
 }
 
+// A Database is what [For] asks of a store, which is a [*store.Store] of this module.
+//
+// [*store.Store]: https://pkg.go.dev/github.com/larder-cache/larder/store#Store
+type Database interface {
+	// DB returns the pool to migrate through. Its DriverName is mysql or sqlite.
+	DB() *sqlx.DB
+	// Table and LockTable return the tables' names.
+	Table() string
+	LockTable() string
+}
+
+// For returns a Migrator for the tables of a store, by their names and through the store's pool.
+func For(s Database, opts ...Option) (*Migrator, error) {
+	names := []Option{WithTable(s.Table()), WithLockTable(s.LockTable())}
+	return New(s.DB().DB, Engine(s.DB().DriverName()), append(names, opts...)...)
+}
+
 // VersionTable returns the name of the table that records which steps were done: larder_migrations, or, if the tables are not
 // named cache and cache_locks, that with the cache table's name and a checksum of both names.
 func (m *Migrator) VersionTable() string { return m.versions }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"modernc.org/sqlite"
 )
 
 // mysqlConnectors also returns the place: the hosts and the database's name.
@@ -101,3 +103,34 @@ type named greeting
 
 func (n named) Network() string { return n.network }
 func (n named) String() string  { return n.address }
+
+// A sqliteFile is the connector of a file. SQLite would create it as readable by everybody as the umask allows; its companions, -wal and -shm,
+// take the file's mode.
+type sqliteFile struct {
+	driver.Connector
+	path string // or :memory:
+}
+
+func newSQLiteFile(path string) (sqliteFile, error) {
+	c, err := sqlite.NewConnector(sqliteDSN(path))
+	return sqliteFile{Connector: c, path: path}, err
+}
+
+func (f sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
+	if f.path != ":memory:" {
+		f.create()
+	}
+	conn, err := f.Connector.Connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite:%s: %w", f.path, err)
+	}
+	return conn, nil
+}
+
+// create leaves a file that is there alone, as its locks end when any descriptor of it is closed in this process. Of what it cannot create,
+// SQLite says so itself.
+func (f sqliteFile) create() {
+	if file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = file.Close() // nothing was written
+	}
+}

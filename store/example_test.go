@@ -25,7 +25,7 @@ func exampleStore(opts ...store.Option) (s *store.Store, closeStore func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := migrations.New(s.DB().DB, migrations.SQLite)
+	m, err := migrations.For(s)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,7 +11,10 @@ import (
 )
 
 // Open returns a store over connections of its own, to be closed with Close. It does not connect yet, so that it fails only for an
-// address that makes no sense. The tables are made, or adopted, by larder migrate, or by package migrations over [Store.DB].
+// address that makes no sense. The tables are made, or adopted, by larder migrate, or by package migrations, at each start of a program if it likes:
+//
+//	m, err := migrations.For(s)
+//	report, err := m.Up(ctx)
 //
 // The address is one of
 //
@@ -26,7 +29,8 @@ import (
 // round trip instead of two), maxAllowedPacket=0 (ask the server), a strict sql_mode, innodb_lock_wait_timeout=10 and
 // lock_wait_timeout=20. Refused are clientFoundRows, which hides what a statement changed, and character sets other than utf8mb4.
 //
-// A SQLite file is created when it is first used, opened in WAL mode, and waited for up to 5 s when another process writes it.
+// A SQLite file is created when it is first used, for nobody else to read, as tokens go into it (mode 0600; one that is there keeps its own), opened
+// in WAL mode, and waited for up to 5 s when another process writes it.
 func Open(address string, opts ...Option) (*Store, error) {
 	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
 		return openSQLite(path, opts)
@@ -56,7 +60,7 @@ func openStore(d dialect, place string, read, write *sqlx.DB, opts []Option) (*S
 	return s, nil
 }
 
-// DB returns the pool that the store writes through, for migrations and other work on the same database.
+// DB returns the pool that the store writes through, for migrations and other work on the same database. Its DriverName is mysql or sqlite.
 func (s *Store) DB() *sqlx.DB { return s.write }
 
 // limitPool keeps as many connections as it opens, or a burst would pay for new ones each time, and none for so long that a server or
@@ -73,19 +77,16 @@ func openSQLite(path string, opts []Option) (*Store, error) {
 	if path == "" {
 		return nil, errors.New(`database address "sqlite:": want a path after it, as in sqlite:larder.db`)
 	}
-	write, err := sqlx.Open("sqlite", sqliteDSN(path))
+	connector, err := newSQLiteFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open sqlite:%s: %w", path, err)
 	}
+	write := sqlx.NewDb(sql.OpenDB(connector), "sqlite")
 	write.SetMaxOpenConns(1) // SQLite has one writer; waiting here is fair, waiting in SQLite is polling
 	if path == ":memory:" {
 		return openStore(sqliteDialect{}, "", write, write, opts)
 	}
-	read, err := sqlx.Open("sqlite", sqliteDSN(path))
-	if err != nil {
-		_ = write.Close() // it has no connection yet
-		return nil, fmt.Errorf("open sqlite:%s: %w", path, err)
-	}
+	read := sqlx.NewDb(sql.OpenDB(connector), "sqlite")
 	read.SetMaxOpenConns(8)
 	read.SetMaxIdleConns(8)
 	return openStore(sqliteDialect{}, "sqlite:"+path, read, write, opts)

@@ -182,6 +182,55 @@ func TestOpen_SQLitePragmasTook(t *testing.T) {
 	}
 }
 
+// Tokens go into the file, and into its companions.
+func TestOpen_ASQLiteFileIsForNobodyElse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "larder.db")
+	s, err := store.Open("sqlite:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	migrateSQLite(t, s.DB().DB)
+	for _, end := range []string{"", "-wal", "-shm"} {
+		about, err := os.Stat(path + end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if about.Mode().Perm() != 0o600 {
+			t.Errorf("larder.db%s is %s", end, about.Mode())
+		}
+	}
+
+	shared := filepath.Join(t.TempDir(), "shared.db")
+	if err := os.WriteFile(shared, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(shared, 0o664); err != nil { // whatever the umask is
+		t.Fatal(err)
+	}
+	other, err := store.Open("sqlite:" + shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	migrateSQLite(t, other.DB().DB)
+	if about, err := os.Stat(shared); err != nil || about.Mode().Perm() != 0o664 {
+		t.Errorf("a file that was there is %v, %v", about.Mode(), err)
+	}
+}
+
+func TestOpen_AnErrorNamesTheSQLiteFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "missing", "larder.db")
+	s, err := store.Open("sqlite:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if _, err := s.Has(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("the error is %v, want one that names %s", err, path)
+	}
+}
+
 func TestOpen_ServerThatDiesDuringTheHandshake(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

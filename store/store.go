@@ -115,6 +115,12 @@ func newStore(d dialect, read, write *sqlx.DB, opts []Option) (*Store, error) {
 // Prefix returns what stands before every key and lock name in the tables.
 func (s *Store) Prefix() string { return s.prefix }
 
+// Table returns the name of the cache table.
+func (s *Store) Table() string { return s.table }
+
+// LockTable returns the name of the table of the locks.
+func (s *Store) LockTable() string { return s.lockTable }
+
 // Close closes the connections that Open made, and empties the store's memory. It does nothing to a pool given to New. Functions that
 // [Remember] and [Flexible] run in the background run on, and what they make is not stored any more if the connections were the store's: a program
 // that wants to have it calls [Store.Wait] first.

@@ -98,8 +98,7 @@ func (a *app) withMigrator(ctx context.Context, onlyLook bool, use func(context.
 		address = "sqlite::memory:" // which is as empty, and leaves nothing behind
 	}
 	return a.withStoreAt(ctx, address, func(ctx context.Context, s *store.Store) error {
-		m, err := migrations.New(s.DB().DB, migrations.Engine(s.DB().DriverName()),
-			migrations.WithTable(cfg.Table.Value), migrations.WithLockTable(cfg.LockTable.Value), migrations.WithLogger(a.logger()))
+		m, err := migrations.For(s, migrations.WithLogger(a.logger()))
 		if err != nil {
 			return usageError{err}
 		}

@@ -22,7 +22,7 @@ func TestServe_OnePrunesAtATime(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = s.Close() }()
-		m, err := migrations.New(s.DB().DB, migrations.SQLite)
+		m, err := migrations.For(s)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func TestInMemory_ADayInABubble(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		m, err := migrations.New(db.DB().DB, migrations.SQLite)
+		m, err := migrations.For(db)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,7 +76,7 @@ func openTestStore(ctx context.Context) (db *store.Store, cleanUp func()) {
 	if err != nil {
 		panic(err)
 	}
-	m, err := migrations.New(db.DB().DB, migrations.SQLite)
+	m, err := migrations.For(db)
 	if err != nil {
 		panic(err)
 	}

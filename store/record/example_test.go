@@ -23,7 +23,7 @@ func exampleStore(r record.Recorder) (s *store.Store, done func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := migrations.New(s.DB().DB, migrations.SQLite)
+	m, err := migrations.For(s)
 	if err != nil {
 		log.Fatal(err)
 	}
