@@ -72,6 +72,18 @@ var pruning = []testCase{
 		}
 		h.wantPruned(store.PruneOptions{MaxRows: 1000}, store.PruneResult{Evicted: 250, MissingIndex: true})
 	}},
+	{"prune takes an index for one on expiration only if it begins with it and has every row", func(t *testing.T, h *harness) {
+		h.dropIndexes()
+		h.exec("CREATE INDEX other ON cache (`key`, expiration)")
+		h.exec("CREATE INDEX locks_other ON cache_locks (expiration, owner)")
+		h.wantPruned(store.PruneOptions{}, store.PruneResult{MissingIndex: true})
+		if !h.isMySQL() { // which has no indexes on a part of the rows
+			h.exec("CREATE INDEX part ON cache (expiration) WHERE expiration > 5")
+			h.wantPruned(store.PruneOptions{}, store.PruneResult{MissingIndex: true})
+		}
+		h.exec("CREATE INDEX right_one ON cache (expiration, `key`)")
+		h.wantPruned(store.PruneOptions{}, store.PruneResult{})
+	}},
 	{"prune leaves a row that is written between the reading of its key and the deletion", func(t *testing.T, h *harness) {
 		h.wantWrittenRowsLeft()
 	}},
@@ -87,6 +99,18 @@ var pruning = []testCase{
 		for i := range n {
 			h.wantString(fmt.Sprintf("k%05d", i), "changed")
 		}
+	}},
+	{"prune by a bound leaves a row that is written with the expiration of another one that goes", func(t *testing.T, h *harness) {
+		ttl := func(n int) int64 { return 60 + int64(n%2) }
+		h.fill("k", 100, func(i int) int64 {
+			if i < 50 {
+				return start + ttl(i)
+			}
+			return start + 90
+		})
+		h.wantChangedRowsLeft(func(n int) {
+			h.must(h.store.Put(h.ctx, fmt.Sprintf("k%05d", n), "changed", time.Duration(ttl(n+1))*time.Second))
+		})
 	}},
 	{"prune by a bound leaves a look-alike that took the row over with the same expiration", func(t *testing.T, h *harness) {
 		if !h.isMySQL() {
@@ -356,6 +380,17 @@ func (h *harness) hooked(call func()) *store.Store {
 	s, err := store.New(h.db(), store.WithPrefix(prefix), store.WithClock(func() time.Time { call(); return h.clock.Now() }))
 	h.must(err)
 	return s
+}
+
+// before is hooked for one call, when the store is about to send its nth statement.
+func (h *harness) before(n int, call func()) *store.Store {
+	h.t.Helper()
+	sent := 0
+	return h.hooked(func() {
+		if sent++; sent == n {
+			call()
+		}
+	})
 }
 
 // wantWrittenRowsLeft prunes a table of expired rows, of which another writer brings one back to life before each of the pruner's statements, under

@@ -239,6 +239,26 @@ var reading = []testCase{
 		}
 		h.wantString("foo", "bar")
 	}},
+	{"pull takes the very value that it returns, whatever others store meanwhile", func(t *testing.T, h *harness) {
+		const take = 3                              // the statement, after the read and the companion
+		for _, theirs := range []string{"a", "z"} { // one that sorts before it, one that sorts after it
+			h.must(h.store.Put(h.ctx, "foo", "m", time.Minute))
+			s := h.before(take, func() { h.must(h.store.Put(h.ctx, "foo", theirs, time.Minute)) })
+			var got string
+			h.must(s.Pull(h.ctx, "foo", &got))
+			if got != theirs {
+				t.Fatalf("pulled %q, and %q is gone", got, theirs)
+			}
+			h.wantRows()
+		}
+		if !h.isMySQL() {
+			return // there are no look-alikes
+		}
+		h.must(h.store.Put(h.ctx, "foo", "m", time.Minute))
+		s := h.before(take, func() { h.must(h.store.Put(h.ctx, "Foo", "m", time.Minute)) })
+		h.wantErr(s.Pull(h.ctx, "foo", new(string)), store.ErrNotFound)
+		h.wantRow("prefixFoo", `s:1:"m";`, start+60)
+	}},
 	{"of many pulls one gets the value", func(t *testing.T, h *harness) {
 		h.must(h.store.Put(h.ctx, "foo", "bar", time.Minute))
 		h.wantWinners(1, func(s *store.Store, i int) (bool, error) {
