@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -165,6 +169,66 @@ func (p *pruneSpans) wantApart(t *testing.T) {
 				t.Errorf("pruners were at work from %d to %d and from %d to %d", a.first, a.last, b.first, b.last)
 			}
 		}
+	}
+}
+
+// A pruner goes on from the expiration of the last row that it has read, of which there may be more.
+func TestStore_PruneOfMoreRowsOfOneSecondThanItReadsAtATime(t *testing.T) {
+	for name, s := range map[string]*store.Store{"sqlite": openSQLite(t, store.WithPrefix("p:")), "mysql": openMySQL(t, store.WithPrefix("p:"))} {
+		fill := func(rows int, expiration int64) {
+			t.Helper()
+			key := "CONCAT('p:', n)"
+			if name == "sqlite" {
+				key = "'p:' || n"
+			}
+			_, err := s.DB().Exec(fmt.Sprintf("INSERT INTO cache WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n+1 FROM r WHERE n < %d)"+
+				" SELECT %s, 'i:1;', %d FROM r", rows, key, expiration))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if name == "mysql" {
+			s.DB().SetMaxOpenConns(1)
+			for _, limit := range []string{"cte_max_recursion_depth", "max_recursive_iterations"} { // MySQL's and MariaDB's, of 1,000
+				_, _ = s.DB().Exec("SET " + limit + " = 100000") // neither has both
+			}
+		}
+		const expired, live = 101 * 199, 51 * 199 // a page and a batch of each
+		fill(expired, 1)
+		if res, err := s.Prune(t.Context(), store.PruneOptions{}); err != nil || res.Expired != expired {
+			t.Errorf("%s: %+v, %v; want all of %d", name, res, err, expired)
+		}
+		fill(live, time.Now().Unix()+3600)
+		if res, err := s.Prune(t.Context(), store.PruneOptions{MaxRows: 1}); err != nil || res.Evicted != live-1 {
+			t.Errorf("%s: %+v, %v; want all of %d but one", name, res, err, live)
+		}
+	}
+}
+
+// A DELETE whose answer was lost has mostly been applied, and to repeat it finds nothing. Counted as nothing, it would cost as many live rows again.
+func TestStore_PruneByABoundIsExactWhenAnAnswerIsLost(t *testing.T) {
+	for name, o := range map[string]store.PruneOptions{
+		"rows":  {MaxRows: 500},
+		"bytes": {MaxBytes: 500 * 100},
+		"both":  {MaxRows: 500, MaxBytes: 1000 * 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wire := newWire()
+			cfg := migrated(t, testdb.MySQL(t)).Config()
+			cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc, cfg.Logger = true, 64<<20, wire.dial, &mysql.NopLogger{}
+			s := newStore(t, cfg, store.WithPrefix("p:"))
+			backlog(t, s, 0, 1000)
+			wire.loseNextAnswerTo("DELETE FROM `cache`")
+			var batches []int64
+			o.Progress = func(p store.PruneProgress) { batches = append(batches, p.Evicted) }
+			res, err := s.Prune(t.Context(), o)
+			if err != nil || res.Evicted != 500 || o.MaxBytes > 0 && res.EvictedBytes != 500*100 || !slices.Equal(batches, []int64{199, 398, 500}) {
+				t.Errorf("%+v in %d, %v; want 500 rows of 100 bytes", res, batches, err)
+			}
+			if left, err := s.CountRows(t.Context(), store.All, true); err != nil || left != 500 {
+				t.Errorf("%d rows are left, %v; want 500", left, err)
+			}
+		})
 	}
 }
 
