@@ -46,8 +46,6 @@ func TestOpen_SQLiteTransactionsTakeTheWriteLockAtOnce(t *testing.T) {
 	}
 }
 
-// The driver asks the server for its max_allowed_packet, as Open documents, so that a value over it is refused here: the server would close
-// the connection in the middle of it, and nobody could tell why.
 // limitPackets has the server take packets of 1 MiB at most from new connections, until the test ends.
 func limitPackets(t *testing.T, admin *sql.DB) {
 	t.Helper()
@@ -61,6 +59,8 @@ func limitPackets(t *testing.T, admin *sql.DB) {
 	t.Cleanup(func() { _, _ = admin.Exec("SET GLOBAL max_allowed_packet = ?", before) })
 }
 
+// The driver asks the server for its max_allowed_packet, as Open documents, so that a value over it is refused here: the server would close
+// the connection in the middle of it, and nobody could tell why.
 func TestOpen_AsksTheServerForItsPacketLimit(t *testing.T) {
 	ctx := context.Background()
 	db := migrated(t, testdb.MySQL(t))

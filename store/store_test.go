@@ -440,6 +440,31 @@ func TestStore_ClockIsTheServers(t *testing.T) {
 	}
 }
 
+// The clock with its fractions is the one that counts whole seconds, also for a store that was given another clock.
+func TestStore_ServerTimeIsTheServersClock(t *testing.T) {
+	another := store.WithClock(func() time.Time { return time.Unix(1, 0) })
+	for name, s := range map[string]*store.Store{"sqlite": openSQLite(t, another), "mysql": openMySQL(t, another)} {
+		clock := "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+		if name == "mysql" {
+			clock = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
+		}
+		var before, after int64
+		if err := s.DB().Get(&before, clock); err != nil {
+			t.Fatal(err)
+		}
+		now, err := s.ServerTime(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DB().Get(&after, clock); err != nil {
+			t.Fatal(err)
+		}
+		if got := now.UnixMilli(); got < before-1 || got > after+1 {
+			t.Errorf("%s: the server's clock says %d ms, and %d before and %d after it", name, got, before, after)
+		}
+	}
+}
+
 func TestStore_TwoTablesInOneDatabase(t *testing.T) {
 	ctx := context.Background()
 	db := migrated(t, testdb.MySQL(t))
