@@ -232,6 +232,66 @@ func TestStore_PruneByABoundIsExactWhenAnAnswerIsLost(t *testing.T) {
 	}
 }
 
+// So it is when a row that the lost batch has deleted is written again before Prune looks: it is not gone.
+func TestStore_PruneByABoundCountsARowThatIsWrittenAgain(t *testing.T) {
+	wire := newWire()
+	cfg := migrated(t, testdb.MySQL(t)).Config()
+	cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc, cfg.Logger = true, 64<<20, wire.dial, &mysql.NopLogger{}
+	var writer *store.Store
+	losing := false
+	s := newStore(t, cfg, store.WithPrefix("p:"), store.WithClock(func() time.Time {
+		if losing && wire.loseTo.Load() == nil {
+			losing = false
+			if err := writer.Put(t.Context(), "soonest", "again", 100*time.Hour); err != nil {
+				t.Error(err)
+			}
+		}
+		return time.Now()
+	}))
+	writer, err := store.New(s.DB(), store.WithPrefix("p:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Put(t.Context(), "soonest", 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	backlog(t, s, 0, 999)
+	wire.loseNextAnswerTo("DELETE FROM `cache`")
+	losing = true
+	if _, err := s.Prune(t.Context(), store.PruneOptions{MaxRows: 500}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := s.CountRows(t.Context(), store.All, true); err != nil || left != 500 || losing {
+		t.Errorf("%d rows are left, %v; want 500", left, err)
+	}
+	if err := s.Get(t.Context(), "soonest", new(string)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A row that cannot be deleted keeps neither Prune nor the other rows. Here a trigger keeps it.
+func TestStore_PruneEndsWhereARowCannotBeDeleted(t *testing.T) {
+	ctx, s := t.Context(), openSQLite(t, store.WithPrefix("p:"))
+	backlog(t, s, 300, 0)
+	_, err := s.DB().Exec("INSERT INTO cache VALUES ('p:stays', 'i:1;', 1); " +
+		"CREATE TRIGGER keep BEFORE DELETE ON cache WHEN old.key = 'p:stays' BEGIN SELECT RAISE(IGNORE); END")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := s.Prune(ctx, store.PruneOptions{}); err != nil || res.Expired != 300 {
+		t.Errorf("%+v, %v; want all but the one", res, err)
+	}
+	if err := errors.Join(s.Put(ctx, "stays", 1, time.Minute), s.Put(ctx, "b", 1, time.Hour), s.Put(ctx, "c", 1, 2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := s.Prune(ctx, store.PruneOptions{MaxRows: 1}); err != nil || res.Evicted != 2 {
+		t.Errorf("%+v, %v; want the other two", res, err)
+	}
+	if res, err := s.Prune(ctx, store.PruneOptions{MaxBytes: 1}); err != nil || res.Evicted != 0 {
+		t.Errorf("%+v, %v; want nothing", res, err)
+	}
+}
+
 // Two cache tables may share a lock table; each has its own pruner.
 func TestStore_PrunersOfTwoTablesDoNotExcludeEachOther(t *testing.T) {
 	ctx := context.Background()
