@@ -176,10 +176,8 @@ var browsing = []testCase{
 	}},
 	{"list refuses options that make no sense", func(t *testing.T, h *harness) {
 		for _, o := range []store.ListOptions{{State: "dead"}, {Order: "colour"}, {Limit: -1}} {
-			for _, err := range h.store.List(h.ctx, o) {
-				if err == nil {
-					t.Errorf("%+v was accepted", o)
-				}
+			if err := firstErr(h.store.List(h.ctx, o)); !errors.As(err, new(*store.LimitError)) {
+				t.Errorf("%+v: error is %v, want a LimitError", o, err)
 			}
 		}
 	}},

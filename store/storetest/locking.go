@@ -178,7 +178,9 @@ var locking = []testCase{
 		h.no(b.Acquire(h.ctx))
 		h.no(b.Refresh(h.ctx))
 		h.no(b.Release(h.ctx))
+		h.no(h.store.PutIfLocked(h.ctx, b, "key", 1, time.Minute))
 		h.yes(a.Refresh(h.ctx))
+		h.yes(h.store.PutIfLocked(h.ctx, a, "key", 1, time.Minute))
 	}},
 	{"L5 L6 L7 the current owner is the live one, whoever asks", func(t *testing.T, h *harness) {
 		a, b := h.store.Lock("foo", 10*time.Second), h.store.RestoreLock("foo", "somebody else", 10*time.Second)

@@ -56,6 +56,17 @@ var pruning = []testCase{
 			t.Fatalf("%d rows are left, want 300", n)
 		}
 	}},
+	{"prune tells no more rows than it is to delete when more expire meanwhile", func(t *testing.T, h *harness) {
+		h.fill("old", 250, func(i int) int64 { return start + int64(i/200) })
+		var last store.PruneProgress
+		h.wantPruned(store.PruneOptions{Progress: func(p store.PruneProgress) {
+			last = p
+			h.clock.Set(start + 1)
+		}}, store.PruneResult{Expired: 250})
+		if last.Deleted() != 250 || last.Total != 250 {
+			t.Errorf("the last progress was %d of %d", last.Deleted(), last.Total)
+		}
+	}},
 	{"prune without the index on expiration does the same and says so", func(t *testing.T, h *harness) {
 		h.dropIndexes()
 		h.fill("old", 2500, func(i int) int64 { return start + int64(i%2) })
