@@ -220,6 +220,12 @@ var reading = []testCase{
 			t.Fatalf("got %d items", len(items))
 		}
 	}},
+	{"a string in the spelling with escapes, which PHP reads and does not write, is read each time", func(t *testing.T, h *harness) {
+		h.insert("prefixfoo", `S:3:"\61bc";`, start+60)
+		h.wantString("foo", "abc")
+		h.insert("prefixbar", `S:6:"\61bc\64ef";`, start+60)
+		h.wantString("bar", "abcdef")
+	}},
 	{"pull gets the value once", func(t *testing.T, h *harness) {
 		h.must(h.store.Put(h.ctx, "foo", "bar", time.Minute))
 		h.insert("prefix"+companion+"foo", "i:1;", start+60)
