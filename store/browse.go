@@ -110,10 +110,10 @@ func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Entry, error]
 	return func(yield func(Entry, error) bool) {
 		op, rows := s.begin(record.List, ""), int64(0)
 		err := o.setDefaults()
+		defer func() { op.end(ctx, record.Done, rows, err) }() // also when the loop's body panics
 		if err == nil {
 			err = s.list(ctx, o, func(e Entry) bool { rows++; return yield(e, nil) })
 		}
-		op.end(ctx, record.Done, rows, err)
 		if err != nil {
 			yield(Entry{}, fmt.Errorf("list: %w", err))
 		}

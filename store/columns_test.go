@@ -162,7 +162,7 @@ func TestStore_ExportsValuesThatExceedThePacket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limitPackets(t, admin)
+	limitPackets(t, admin, 1)
 	s, err := store.Open(db.URL())
 	if err != nil {
 		t.Fatal(err)

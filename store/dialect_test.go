@@ -81,10 +81,16 @@ func TestRepeat_EndsAfterTenRepeats(t *testing.T) {
 
 func TestPause_GrowsToItsBound(t *testing.T) {
 	for n, most := range []int{5, 9, 17, 33, 65, 129, 129, 129, 129, 129} {
+		longest := time.Duration(0)
 		for range 100 {
-			if d := pause(n); d < time.Millisecond || d > time.Duration(most)*time.Millisecond {
+			d := pause(n)
+			if d < time.Millisecond || d > time.Duration(most)*time.Millisecond {
 				t.Fatalf("pause %d is %s, want 1 ms to %d ms", n, d, most)
 			}
+			longest = max(longest, d)
+		}
+		if longest < time.Duration(most)*time.Millisecond/2 {
+			t.Errorf("the longest of 100 pauses %d is %s, want about %d ms", n, longest, most)
 		}
 	}
 }

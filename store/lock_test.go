@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
 )
@@ -103,6 +105,24 @@ func TestStore_PutIfLockedRefusesALockOfAnotherTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = again.Close() }()
+	var pools [2]*store.Store // of one file and another, of which nobody knows
+	for i, of := range []*store.Store{s, openSQLite(t)} {
+		var file string
+		if err := of.DB().Get(&file, "SELECT file FROM pragma_database_list WHERE name='main'"); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sqlx.Open("sqlite", "file:"+file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		if pools[i], err = store.New(db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := pools[0].PutIfLocked(ctx, pools[1].Lock("job", time.Minute), "key", "value", time.Minute); !errors.Is(err, store.ErrOtherLocks) {
+		t.Errorf("a lock of another pool: %v", err)
+	}
 	for name, c := range map[string]struct {
 		of   *store.Store
 		want error

@@ -1,12 +1,14 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/larder-cache/larder/store"
+	"github.com/larder-cache/larder/store/record"
 )
 
 func TestMemo_WhoWritesThroughItReadsWhatHeWroteWhateverOthersRead(t *testing.T) {
@@ -38,6 +40,45 @@ func TestMemo_WhoWritesThroughItReadsWhatHeWroteWhateverOthersRead(t *testing.T)
 	close(stop)
 	readers.Wait()
 }
+
+// A read that is overtaken by a write through the Memo brings the older value home after it, which must not be what is known from then on.
+func TestMemo_AReadThatAWriteOvertakesIsNotKept(t *testing.T) {
+	var overtake func()
+	s := openSQLite(t, store.WithRecorder(recorderFunc(func(o record.Operation) {
+		if write := overtake; o.Name == record.Many && write != nil { // the value is read, and not yet with the Memo
+			overtake = nil
+			write()
+		}
+	})))
+	for name, write := range map[string]func(*store.Memo) error{
+		"Put":     func(m *store.Memo) error { return m.Put(t.Context(), "key", 2, time.Minute) },
+		"PutMany": func(m *store.Memo) error { return m.PutMany(t.Context(), map[string]any{"key": 2}, time.Minute) },
+		"Reset":   func(m *store.Memo) error { m.Reset(); return s.Put(t.Context(), "key", 2, time.Minute) },
+	} {
+		m := s.Memo()
+		if err := s.Put(t.Context(), "key", 1, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		overtake = func() {
+			if err := write(m); err != nil {
+				t.Error(err)
+			}
+		}
+		var first, second int
+		if err := errors.Join(m.Get(t.Context(), "key", &first), m.Get(t.Context(), "key", &second)); err != nil {
+			t.Fatal(err)
+		}
+		if first != 1 || second != 2 {
+			t.Errorf("%s: the read that was overtaken gave %d, the next one %d; want 1 and 2", name, first, second)
+		}
+	}
+}
+
+// A recorderFunc hears of operations.
+type recorderFunc func(record.Operation)
+
+func (f recorderFunc) Operation(_ context.Context, o record.Operation) { f(o) }
+func (recorderFunc) Retry(context.Context, record.Retry)               {}
 
 func TestMemo_DoesNotOutliveTheValue(t *testing.T) {
 	bubbled(t, func(t *testing.T, s *store.Store) {

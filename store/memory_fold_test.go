@@ -132,3 +132,14 @@ func selectAll(t *testing.T, db *sql.DB, statement string) (column []string) {
 	}
 	return column
 }
+
+// Kana of two kinds, letters with and without accents, and all emoji are each one to some collation.
+func TestFold_TellsOfASCIIAndChineseAlone(t *testing.T) {
+	for key, want := range map[string]bool{
+		"key": true, "\u4E00": true, "\u9FFF": true, "é": false, "あ": false, "ア": false, "、": false, "\u4DFF": false, "\uA000": false, "한": false, "😀": false,
+	} {
+		if _, ok := fold(nil, "a"+key); ok != want {
+			t.Errorf("%q: %v, want %v", key, ok, want)
+		}
+	}
+}

@@ -46,26 +46,26 @@ func TestOpen_SQLiteTransactionsTakeTheWriteLockAtOnce(t *testing.T) {
 	}
 }
 
-// The driver asks the server for its max_allowed_packet, as Open documents, so that a value over it is refused here: the server would close
-// the connection in the middle of it, and nobody could tell why.
-// limitPackets has the server take packets of 1 MiB at most from new connections, until the test ends.
-func limitPackets(t *testing.T, admin *sql.DB) {
+// limitPackets has the server take packets of so many MiB at most from new connections, until the test ends.
+func limitPackets(t *testing.T, admin *sql.DB, mib int) {
 	t.Helper()
 	var before int64
 	if err := admin.QueryRow("SELECT @@GLOBAL.max_allowed_packet").Scan(&before); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := admin.Exec("SET GLOBAL max_allowed_packet = 1048576"); err != nil {
+	if _, err := admin.Exec("SET GLOBAL max_allowed_packet = ?", mib<<20); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = admin.Exec("SET GLOBAL max_allowed_packet = ?", before) })
 }
 
+// The driver asks the server for its max_allowed_packet, as Open documents, so that a value over it is refused here: the server would close
+// the connection in the middle of it, and nobody could tell why.
 func TestOpen_AsksTheServerForItsPacketLimit(t *testing.T) {
 	ctx := context.Background()
 	db := migrated(t, testdb.MySQL(t))
 	admin := db.Open(t)
-	limitPackets(t, admin)
+	limitPackets(t, admin, 1)
 	s, err := store.Open(db.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -91,5 +91,30 @@ func TestOpen_AsksTheServerForItsPacketLimit(t *testing.T) {
 	}
 	if again := connection(); again != first {
 		t.Errorf("connection %d was lost, and %d made in its place", first, again)
+	}
+}
+
+// Values that are each small enough are stored together, however much they are in all.
+func TestStore_PutManyKeepsToTheServersPacketLimit(t *testing.T) {
+	ctx := context.Background()
+	db := migrated(t, testdb.MySQL(t))
+	limitPackets(t, db.Open(t), 16) // MariaDB's default
+	s, err := store.Open(db.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	values := map[string]any{}
+	for _, key := range []string{"a", "b", "c", "d", "e"} {
+		values[key] = strings.Repeat(key, 7<<19) // 3.5 MiB
+	}
+	if err := s.PutMany(ctx, values, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	for key, want := range values {
+		if err := s.Get(ctx, key, &got); err != nil || got != want {
+			t.Errorf("%s: %d bytes, %v", key, len(got), err)
+		}
 	}
 }

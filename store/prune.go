@@ -67,7 +67,8 @@ type PruneProgress struct {
 // pruner which finds that it lost its row stops with that error. Without the index on expiration it reads the whole table once, in the
 // order of the keys, and [PruneResult] says so.
 //
-// Whatever the error, the result tells what was deleted until then, at least: a batch whose answer was lost is not counted. Between
+// Whatever the error, the result tells what was deleted until then, at least: a batch of expired rows whose answer was lost is not counted. A
+// bound holds exactly all the same: of a batch of live rows, Prune then looks which are left. Between
 // batches Prune looks whether ctx has ended. One that is under way then may go on for up to two seconds, and is counted.
 //
 // Laravel has no such command for this table (10 to 13): a row goes when its key is read after its expiry, and all others stay. Its lock
@@ -80,10 +81,10 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (PruneResult, error) 
 	if o.bounded() { // or no live row is touched
 		defer s.memory.wroteAll() // also when Progress panics
 	}
+	var err error
 	op := s.begin(record.Prune, "")
-	err := p.prune(ctx)
-	op.end(ctx, record.Done, p.done.Deleted(), err)
-	if err != nil {
+	defer func() { op.end(ctx, record.Done, p.done.Deleted(), err) }() // also when Progress panics
+	if err = p.prune(ctx); err != nil {
 		return p.done, fmt.Errorf("prune: %w", err)
 	}
 	return p.done, nil
@@ -489,18 +490,46 @@ func (p *pruner) deleteUnchanged(ctx context.Context, batch []listed) (excess, e
 		tests = append(tests, row.key, row.expiration)
 		bytes += row.size
 	}
+	statement, args := s.sql.deleteKeys+tuple(len(keys))+and(anyOf(len(batch), s.sql.unchanged)), append(keys, tests...)
 	op := s.begin(record.PruneBatch, "")
-	a, err := s.execBatch(ctx, idempotent, s.sql.deleteKeys+tuple(len(keys))+and(anyOf(len(batch), s.sql.unchanged)), append(keys, tests...)...)
-	op.end(ctx, record.Forgotten, a.affected, err)
-	if err != nil {
-		return excess{}, err
-	}
+	a, err := s.execBatch(ctx, once, statement, args...)
 	gone := excess{rows: a.affected, bytes: bytes}
 	if a.affected < int64(len(batch)) {
 		gone.bytes = bytes * a.affected / int64(len(batch))
+	}
+	if errors.Is(err, ErrOutcomeUnknown) && ctx.Err() == nil {
+		// Repeated, it tells only what was left for it: with that alone, as many rows again would go as the first one may have deleted.
+		if _, err = s.execBatch(ctx, idempotent, statement, args...); err == nil {
+			gone, err = p.missing(ctx, batch)
+		}
+	}
+	op.end(ctx, record.Forgotten, gone.rows, err)
+	if err != nil {
+		return excess{}, err
 	}
 	p.done.Evicted += gone.rows
 	p.done.EvictedBytes += gone.bytes
 	p.report()
 	return gone, nil
+}
+
+// missing returns what is no longer live of the rows that were read, whoever deleted them.
+func (p *pruner) missing(ctx context.Context, batch []listed) (excess, error) {
+	s := p.store
+	keys, gone := make([]any, len(batch)), make(map[string]int64, len(batch))
+	for i, row := range batch {
+		keys[i], gone[row.key] = row.key, row.size
+	}
+	left, err := s.page(ctx, selection{read: p.sizes(), where: []string{s.sql.isLive, s.sql.keyIn + tuple(len(keys))}, args: keys})
+	if err != nil {
+		return excess{}, err
+	}
+	for _, row := range left {
+		delete(gone, row.key)
+	}
+	sum := excess{rows: int64(len(gone))}
+	for _, size := range gone {
+		sum.bytes += size
+	}
+	return sum, nil
 }

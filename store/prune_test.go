@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/larder-cache/larder/internal/testdb"
 	"github.com/larder-cache/larder/store"
 )
 
@@ -165,6 +169,126 @@ func (p *pruneSpans) wantApart(t *testing.T) {
 				t.Errorf("pruners were at work from %d to %d and from %d to %d", a.first, a.last, b.first, b.last)
 			}
 		}
+	}
+}
+
+// A pruner goes on from the expiration of the last row that it has read, of which there may be more.
+func TestStore_PruneOfMoreRowsOfOneSecondThanItReadsAtATime(t *testing.T) {
+	for name, s := range map[string]*store.Store{"sqlite": openSQLite(t, store.WithPrefix("p:")), "mysql": openMySQL(t, store.WithPrefix("p:"))} {
+		fill := func(rows int, expiration int64) {
+			t.Helper()
+			key := "CONCAT('p:', n)"
+			if name == "sqlite" {
+				key = "'p:' || n"
+			}
+			_, err := s.DB().Exec(fmt.Sprintf("INSERT INTO cache WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n+1 FROM r WHERE n < %d)"+
+				" SELECT %s, 'i:1;', %d FROM r", rows, key, expiration))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if name == "mysql" {
+			s.DB().SetMaxOpenConns(1)
+			for _, limit := range []string{"cte_max_recursion_depth", "max_recursive_iterations"} { // MySQL's and MariaDB's, of 1,000
+				_, _ = s.DB().Exec("SET " + limit + " = 100000") // neither has both
+			}
+		}
+		const expired, live = 101 * 199, 51 * 199 // a page and a batch of each
+		fill(expired, 1)
+		if res, err := s.Prune(t.Context(), store.PruneOptions{}); err != nil || res.Expired != expired {
+			t.Errorf("%s: %+v, %v; want all of %d", name, res, err, expired)
+		}
+		fill(live, time.Now().Unix()+3600)
+		if res, err := s.Prune(t.Context(), store.PruneOptions{MaxRows: 1}); err != nil || res.Evicted != live-1 {
+			t.Errorf("%s: %+v, %v; want all of %d but one", name, res, err, live)
+		}
+	}
+}
+
+// A DELETE whose answer was lost has mostly been applied, and to repeat it finds nothing. Counted as nothing, it would cost as many live rows again.
+func TestStore_PruneByABoundIsExactWhenAnAnswerIsLost(t *testing.T) {
+	for name, o := range map[string]store.PruneOptions{
+		"rows":  {MaxRows: 500},
+		"bytes": {MaxBytes: 500 * 100},
+		"both":  {MaxRows: 500, MaxBytes: 1000 * 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wire := newWire()
+			cfg := migrated(t, testdb.MySQL(t)).Config()
+			cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc, cfg.Logger = true, 64<<20, wire.dial, &mysql.NopLogger{}
+			s := newStore(t, cfg, store.WithPrefix("p:"))
+			backlog(t, s, 0, 1000)
+			wire.loseNextAnswerTo("DELETE FROM `cache`")
+			var batches []int64
+			o.Progress = func(p store.PruneProgress) { batches = append(batches, p.Evicted) }
+			res, err := s.Prune(t.Context(), o)
+			if err != nil || res.Evicted != 500 || o.MaxBytes > 0 && res.EvictedBytes != 500*100 || !slices.Equal(batches, []int64{199, 398, 500}) {
+				t.Errorf("%+v in %d, %v; want 500 rows of 100 bytes", res, batches, err)
+			}
+			if left, err := s.CountRows(t.Context(), store.All, true); err != nil || left != 500 {
+				t.Errorf("%d rows are left, %v; want 500", left, err)
+			}
+		})
+	}
+}
+
+// So it is when a row that the lost batch has deleted is written again before Prune looks: it is not gone.
+func TestStore_PruneByABoundCountsARowThatIsWrittenAgain(t *testing.T) {
+	wire := newWire()
+	cfg := migrated(t, testdb.MySQL(t)).Config()
+	cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc, cfg.Logger = true, 64<<20, wire.dial, &mysql.NopLogger{}
+	var writer *store.Store
+	losing := false
+	s := newStore(t, cfg, store.WithPrefix("p:"), store.WithClock(func() time.Time {
+		if losing && wire.loseTo.Load() == nil {
+			losing = false
+			if err := writer.Put(t.Context(), "soonest", "again", 100*time.Hour); err != nil {
+				t.Error(err)
+			}
+		}
+		return time.Now()
+	}))
+	writer, err := store.New(s.DB(), store.WithPrefix("p:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Put(t.Context(), "soonest", 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	backlog(t, s, 0, 999)
+	wire.loseNextAnswerTo("DELETE FROM `cache`")
+	losing = true
+	if _, err := s.Prune(t.Context(), store.PruneOptions{MaxRows: 500}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := s.CountRows(t.Context(), store.All, true); err != nil || left != 500 || losing {
+		t.Errorf("%d rows are left, %v; want 500", left, err)
+	}
+	if err := s.Get(t.Context(), "soonest", new(string)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A row that cannot be deleted keeps neither Prune nor the other rows. Here a trigger keeps it.
+func TestStore_PruneEndsWhereARowCannotBeDeleted(t *testing.T) {
+	ctx, s := t.Context(), openSQLite(t, store.WithPrefix("p:"))
+	backlog(t, s, 300, 0)
+	_, err := s.DB().Exec("INSERT INTO cache VALUES ('p:stays', 'i:1;', 1); " +
+		"CREATE TRIGGER keep BEFORE DELETE ON cache WHEN old.key = 'p:stays' BEGIN SELECT RAISE(IGNORE); END")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := s.Prune(ctx, store.PruneOptions{}); err != nil || res.Expired != 300 {
+		t.Errorf("%+v, %v; want all but the one", res, err)
+	}
+	if err := errors.Join(s.Put(ctx, "stays", 1, time.Minute), s.Put(ctx, "b", 1, time.Hour), s.Put(ctx, "c", 1, 2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := s.Prune(ctx, store.PruneOptions{MaxRows: 1}); err != nil || res.Evicted != 2 {
+		t.Errorf("%+v, %v; want the other two", res, err)
+	}
+	if res, err := s.Prune(ctx, store.PruneOptions{MaxBytes: 1}); err != nil || res.Evicted != 0 {
+		t.Errorf("%+v, %v; want nothing", res, err)
 	}
 }
 

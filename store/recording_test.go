@@ -343,16 +343,24 @@ func TestRecorder_HearsOfAnOperationWhoseCallbackPanics(t *testing.T) {
 	for _, c := range []struct {
 		what string
 		run  func()
-		want string
+		want []string
 	}{
+		{"a list", func() {
+			for range s.List(ctx, store.ListOptions{}) {
+				panic("the loop's body")
+			}
+		}, []string{"list done  1"}},
+		{"a prune", func() {
+			_, _ = s.Prune(ctx, store.PruneOptions{MaxRows: 1, Progress: func(store.PruneProgress) { panic("progress") }})
+		}, []string{"prune_batch forgotten  199", "prune done  199"}},
 		{"a list of locks", func() {
 			for range s.Locks(ctx) {
 				panic("the loop's body")
 			}
-		}, "lock_list done  1"},
+		}, []string{"lock_list done  1"}},
 		{"a flush", func() {
 			_, _ = s.FlushWithProgress(ctx, false, func(int64) { panic("progress") })
-		}, "flush forgotten  199"},
+		}, []string{"flush forgotten  199"}},
 	} {
 		for _, err := range []error{s.PutMany(ctx, many(300), time.Minute), yes(s.RestoreLock("l", "me", 0).Acquire(ctx))} {
 			if err != nil {
@@ -364,7 +372,7 @@ func TestRecorder_HearsOfAnOperationWhoseCallbackPanics(t *testing.T) {
 			defer func() { _ = recover() }()
 			c.run()
 		}()
-		r.want(t, c.what, c.want)
+		r.want(t, c.what, c.want...)
 	}
 }
 

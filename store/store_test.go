@@ -198,26 +198,49 @@ func no(answer bool, err error) error {
 }
 
 func TestStore_LostConnection(t *testing.T) {
+	ours := func(s *store.Store) *store.Lock { return s.RestoreLock("ours", "me", time.Minute) }
 	for _, c := range []struct {
 		name  string
 		run   func(context.Context, *store.Store) error
-		trips int32 // sent, the first one's answer lost
+		to    string // how the statement begins whose answer is lost
+		trips int32  // statements that are sent
 		want  error
 	}{
-		{"put is repeated", func(ctx context.Context, s *store.Store) error { return s.Put(ctx, "k", 2, time.Minute) }, 2, nil},
-		{"get is repeated", func(ctx context.Context, s *store.Store) error { return s.Get(ctx, "k", new(int)) }, 2, nil},
-		{"touch is repeated", func(ctx context.Context, s *store.Store) error { return yes(s.Touch(ctx, "k", time.Minute)) }, 2, nil},
+		{"put is repeated", func(ctx context.Context, s *store.Store) error { return s.Put(ctx, "k", 2, time.Minute) }, "INSERT", 2, nil},
+		{"get is repeated", func(ctx context.Context, s *store.Store) error { return s.Get(ctx, "k", new(int)) }, "SELECT", 2, nil},
+		{"touch is repeated", func(ctx context.Context, s *store.Store) error { return yes(s.Touch(ctx, "k", time.Minute)) }, "UPDATE", 2, nil},
+		{"forget is repeated", func(ctx context.Context, s *store.Store) error { _, err := s.Forget(ctx, "k"); return err }, "DELETE", 2, nil},
+		{"putMany is repeated", func(ctx context.Context, s *store.Store) error { return s.PutMany(ctx, many(2), time.Minute) }, "INSERT", 2, nil},
+		{"putMany in a transaction is repeated", func(ctx context.Context, s *store.Store) error {
+			return s.PutMany(ctx, many(1001), time.Minute)
+		}, "INSERT", 2 + 4, nil},
+		{"putMany whose commit is lost is repeated", func(ctx context.Context, s *store.Store) error {
+			return s.PutMany(ctx, many(1001), time.Minute)
+		}, "COMMIT", 4 + 4, nil},
 		{"acquire is repeated and still ours", func(ctx context.Context, s *store.Store) error {
 			return yes(s.Lock("l", time.Minute).Acquire(ctx))
-		}, 2, nil},
+		}, "INSERT", 2, nil},
+		{"refresh is repeated", func(ctx context.Context, s *store.Store) error { return yes(ours(s).Refresh(ctx)) }, "UPDATE", 2, nil},
+		{"release is repeated", func(ctx context.Context, s *store.Store) error { _, err := ours(s).Release(ctx); return err }, "DELETE", 2, nil},
+		{"force release is repeated", func(ctx context.Context, s *store.Store) error {
+			_, err := ours(s).ForceRelease(ctx)
+			return err
+		}, "DELETE", 2, nil},
+		{"putIfLocked is repeated", func(ctx context.Context, s *store.Store) error {
+			return yes(s.PutIfLocked(ctx, ours(s), "k", 2, time.Minute))
+		}, "INSERT", 2, nil},
 		{"increment is unknown and not repeated", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Increment(ctx, "k", 1)
-			return err
-		}, 1, store.ErrOutcomeUnknown},
+			return bad(s.Increment(ctx, "k", 1))
+		}, "UPDATE", 1, store.ErrOutcomeUnknown},
+		{"increment in two steps is unknown and not repeated", func(ctx context.Context, s *store.Store) error {
+			return bad(s.Increment(ctx, "text", 1))
+		}, "UPDATE `cache` SET `value`='i:6;'", 3, store.ErrOutcomeUnknown},
 		{"add is unknown and not repeated", func(ctx context.Context, s *store.Store) error {
-			_, err := s.Add(ctx, "new", 1, time.Minute)
-			return err
-		}, 1, store.ErrOutcomeUnknown},
+			return yes(s.Add(ctx, "new", 1, time.Minute))
+		}, "INSERT", 1, store.ErrOutcomeUnknown},
+		{"pull is unknown and not repeated", func(ctx context.Context, s *store.Store) error {
+			return s.Pull(ctx, "k", new(int))
+		}, "DELETE FROM `cache` WHERE `key`=", 3, store.ErrOutcomeUnknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := context.Background()
@@ -225,10 +248,12 @@ func TestStore_LostConnection(t *testing.T) {
 			cfg := migrated(t, testdb.MySQL(t)).Config()
 			cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc, cfg.Logger = true, 64<<20, wire.dial, &mysql.NopLogger{}
 			s := newStore(t, cfg)
-			if err := s.Put(ctx, "k", 1, time.Minute); err != nil {
-				t.Fatal(err)
+			for _, err := range []error{s.Put(ctx, "k", 1, time.Minute), s.Put(ctx, "text", "5", time.Minute), yes(ours(s).Acquire(ctx))} {
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
-			wire.loseNextAnswer()
+			wire.loseNextAnswerTo(c.to)
 			before := wire.statements.Load()
 			if err := c.run(ctx, s); !errors.Is(err, c.want) {
 				t.Errorf("error is %v, want %v", err, c.want)
@@ -436,6 +461,50 @@ func TestStore_ClockIsTheServers(t *testing.T) {
 		}
 		if item.TTL < 3598*time.Second || item.TTL > time.Hour {
 			t.Errorf("%s: ttl is %s", name, item.TTL)
+		}
+	}
+}
+
+// A server that says it has changed nothing, again and again, of a row that nobody else changes, is not asked for ever. Here triggers keep the row.
+func TestStore_ARowThatTheServerDoesNotChangeIsAnError(t *testing.T) {
+	ctx, s := t.Context(), openSQLite(t)
+	if err := s.Put(ctx, "k", "5", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []string{"DELETE", "UPDATE"} {
+		_, err := s.DB().Exec("CREATE TRIGGER no_" + change + " BEFORE " + change + " ON cache BEGIN SELECT RAISE(IGNORE); END")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, err := range map[string]error{"pull": s.Pull(ctx, "k", new(string)), "increment": bad(s.Increment(ctx, "k", 1))} {
+		if err == nil || !strings.Contains(err.Error(), "the server does not find the row") {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+}
+
+// The clock with its fractions is the one that counts whole seconds, also for a store that was given another clock.
+func TestStore_ServerTimeIsTheServersClock(t *testing.T) {
+	another := store.WithClock(func() time.Time { return time.Unix(1, 0) })
+	for name, s := range map[string]*store.Store{"sqlite": openSQLite(t, another), "mysql": openMySQL(t, another)} {
+		clock := "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+		if name == "mysql" {
+			clock = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
+		}
+		var before, after int64
+		if err := s.DB().Get(&before, clock); err != nil {
+			t.Fatal(err)
+		}
+		now, err := s.ServerTime(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DB().Get(&after, clock); err != nil {
+			t.Fatal(err)
+		}
+		if got := now.UnixMilli(); got < before-1 || got > after+1 {
+			t.Errorf("%s: the server's clock says %d ms, and %d before and %d after it", name, got, before, after)
 		}
 	}
 }

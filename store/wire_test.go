@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ type wire struct {
 	turns      atomic.Int32
 	statements atomic.Int32 // packets of text statements that were sent
 	lose       atomic.Bool
+	loseTo     atomic.Pointer[string]
 	oneIn      atomic.Int32 // 0: none
 	silent     atomic.Bool
 }
@@ -25,6 +27,9 @@ func (w *wire) trips() int32 { return w.turns.Load() }
 
 // loseNextAnswer breaks the connection after the next statement was sent and executed.
 func (w *wire) loseNextAnswer() { w.lose.Store(true) }
+
+// loseNextAnswerTo is loseNextAnswer for the next statement that begins so.
+func (w *wire) loseNextAnswerTo(beginning string) { w.loseTo.Store(&beginning) }
 
 // loseOneAnswerIn breaks the connection after a statement was sent and executed, once in n times.
 func (w *wire) loseOneAnswerIn(n int32) { w.oneIn.Store(n) }
@@ -66,6 +71,9 @@ func (c *wireConn) Write(b []byte) (int, error) {
 	c.sending.Store(true)
 	if len(b) > 4 && b[3] == 0 && b[4] == comQuery {
 		c.wire.statements.Add(1)
+		if to := c.wire.loseTo.Load(); to != nil && bytes.HasPrefix(b[5:], []byte(*to)) && c.wire.loseTo.CompareAndSwap(to, nil) {
+			c.wire.loseNextAnswer()
+		}
 	}
 	return c.Conn.Write(b)
 }

@@ -57,6 +57,48 @@ func TestDecode_ErrorNamesThePlaceAndShowsNoData(t *testing.T) {
 	}
 }
 
+// Values side by side are on one level, however many they are.
+func TestMaxDepth_IsOfLevelsAndNotOfSiblings(t *testing.T) {
+	const siblings = MaxDepth + 1
+	for name, one := range map[string]string{
+		"arrays": "a:1:{i:0;i:1;}", "objects": `O:8:"stdClass":1:{s:1:"a";i:1;}`, "empty objects": `O:8:"stdClass":0:{}`,
+		"arrays in arrays": "a:1:{i:0;a:1:{i:0;i:1;}}",
+	} {
+		var text strings.Builder
+		fmt.Fprintf(&text, "a:%d:{", siblings)
+		for i := range siblings {
+			fmt.Fprintf(&text, "i:%d;%s", i, one)
+		}
+		text.WriteString("}")
+		data := []byte(text.String())
+		v, err := Decode(data)
+		if err != nil {
+			t.Errorf("Decode of %s: %v", name, err)
+			continue
+		}
+		if back, err := Encode(v); err != nil || string(back) != string(data) {
+			t.Errorf("Encode of %s: %d bytes, want %d: %v", name, len(back), len(data), err)
+		}
+		if _, err := JSON(v); err != nil {
+			t.Errorf("JSON of %s: %v", name, err)
+		}
+		var anything any
+		if err := Unmarshal(data, &anything); err != nil {
+			t.Errorf("Unmarshal of %s: %v", name, err)
+		}
+		if strings.Contains(name, "objects") {
+			continue // which are not written, and are read as a Value or any alone
+		}
+		var lists [][]any
+		if err := Unmarshal(data, &lists); err != nil || len(lists) != siblings {
+			t.Errorf("Unmarshal of %s into lists: %d, %v", name, len(lists), err)
+		}
+		if back, err := Marshal(lists); err != nil || string(back) != string(data) {
+			t.Errorf("Marshal of %s: %d bytes, want %d: %v", name, len(back), len(data), err)
+		}
+	}
+}
+
 func TestDecode_AllowsPHPsDepthAndNoMore(t *testing.T) {
 	for _, test := range []struct {
 		open, in, closing string

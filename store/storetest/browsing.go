@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/larder-cache/larder/store"
+	"github.com/larder-cache/larder/store/php"
 )
 
 var browsing = []testCase{
@@ -133,6 +135,31 @@ var browsing = []testCase{
 		}
 		h.wantMissing("c")
 	}},
+	{"list shows all of a short value and 200 bytes or more of a long one, with its class", func(t *testing.T, h *harness) {
+		class := strings.Repeat(`App\Models\`, 15) + "User"
+		for key, value := range map[string]string{
+			"object": fmt.Sprintf(`O:%d:"%s":1:{s:1:"a";s:900:"%s";}`, len(class), class, strings.Repeat("x", 900)),
+			"short":  `s:3:"bar";`,
+			"long":   fmt.Sprintf(`s:900:"%s";`, strings.Repeat("é", 450)),
+			"nul":    fmt.Sprintf(`s:900:"%s";`, strings.Repeat("\x00", 900)),
+		} {
+			stored, size := value, len(value)
+			if key == "nul" && !h.isMySQL() {
+				stored = base64.StdEncoding.EncodeToString([]byte(value))
+				size = len(stored)
+			}
+			h.insert(prefix+key, stored, start+60)
+			for e, err := range h.store.List(h.ctx, store.ListOptions{Pattern: key}) {
+				h.must(err)
+				if !strings.HasPrefix(value, string(e.Head)) || len(e.Head) < min(200, len(value)) || e.Size != int64(size) {
+					t.Errorf("%s: %d bytes of a value of %d (%d stored): %q", key, len(e.Head), len(value), e.Size, e.Head)
+				}
+				if _, got := php.Head(e.Head); key == "object" && got != class {
+					t.Errorf("the class is %q, want %q", got, class)
+				}
+			}
+		}
+	}},
 	{"list shows a string that a column has cut as corrupt", func(t *testing.T, h *harness) {
 		h.insert("prefixcut", `s:70000:"abc";`, start+60)
 		h.insert("prefixwhole", `s:3:"abc";`, start+60)
@@ -149,16 +176,15 @@ var browsing = []testCase{
 	}},
 	{"list refuses options that make no sense", func(t *testing.T, h *harness) {
 		for _, o := range []store.ListOptions{{State: "dead"}, {Order: "colour"}, {Limit: -1}} {
-			for _, err := range h.store.List(h.ctx, o) {
-				if err == nil {
-					t.Errorf("%+v was accepted", o)
-				}
+			if err := firstErr(h.store.List(h.ctx, o)); !errors.As(err, new(*store.LimitError)) {
+				t.Errorf("%+v: error is %v, want a LimitError", o, err)
 			}
 		}
 	}},
 }
 
-// fillSizes inserts n rows of the prefix, odd and even, whose sizes and expirations are neither in the order of their keys nor in each other's.
+// fillSizes inserts n rows of the prefix, odd and even, whose sizes and expirations are neither in the order of their keys nor in each other's, and
+// which are not written in any of these orders.
 func (h *harness) fillSizes(n int) {
 	h.t.Helper()
 	for from := 0; from < n; from += 500 {

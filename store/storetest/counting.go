@@ -102,6 +102,27 @@ var counting = []testCase{
 		h.wantErr(bad(h.store.Increment(h.ctx, "foo", 1)), store.ErrNotFound)
 		h.wantRow("prefixfoo", "i:5;", start)
 	}},
+	{"what is not counted in one statement is counted on from what others have left there", func(t *testing.T, h *harness) {
+		const write = 3 // the statement, after the one that leaves it alone and the read
+		for theirs, want := range map[string]int64{`s:1:"1";`: 2, `s:1:"7";`: 8, "i:9;": 10} {
+			h.exec("DELETE FROM cache")
+			h.insert("prefixfoo", `s:1:"5";`, start+5)
+			s := h.before(write, func() { h.exec("UPDATE cache SET value = ?", theirs) })
+			h.wantNumber(want)(s.Increment(h.ctx, "foo", 1))
+			h.wantRow("prefixfoo", fmt.Sprintf("i:%d;", want), start+5)
+		}
+		h.exec("UPDATE cache SET value = 'd:5;'")
+		s := h.before(write, func() { h.clock.Set(start + 5) })
+		h.wantErr(bad(s.Increment(h.ctx, "foo", 1)), store.ErrNotFound)
+		h.wantRow("prefixfoo", "d:5;", start+5)
+		if !h.isMySQL() {
+			return // there are no look-alikes
+		}
+		h.clock.Set(start)
+		s = h.before(write, func() { h.exec("UPDATE cache SET `key` = 'prefixFoo'") })
+		h.wantErr(bad(s.Increment(h.ctx, "foo", 1)), store.ErrNotFound)
+		h.wantRow("prefixFoo", "d:5;", start+5)
+	}},
 	{"incrementOrAdd starts a counter and keeps its expiration", func(t *testing.T, h *harness) {
 		h.wantNumber(2)(h.store.IncrementOrAdd(h.ctx, "foo", 2, time.Minute))
 		h.clock.Add(10 * time.Second)

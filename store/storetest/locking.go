@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -101,6 +102,26 @@ var locking = []testCase{
 		if _, expiration, _ := h.lockRow("prefixfoo"); expiration != start+86400 {
 			t.Fatalf("lock expires at %d, want %d", expiration, start+86400)
 		}
+		l := h.store.RestoreLock("bar", "me", time.Minute)
+		h.yes(l.Acquire(h.ctx))
+		h.yes(l.RefreshFor(h.ctx, 0))
+		if _, expiration, _ := h.lockRow("prefixbar"); expiration != start+86400 {
+			t.Fatalf("lock expires at %d after its refresh, want %d", expiration, start+86400)
+		}
+	}},
+	{"an owner has 1 to 255 characters of UTF-8, or is refused", func(t *testing.T, h *harness) {
+		longest := strings.Repeat("é", 255)
+		h.yes(h.store.RestoreLock("foo", longest, time.Minute).Acquire(h.ctx))
+		if owner, _, _ := h.lockRow("prefixfoo"); owner != longest {
+			t.Fatalf("the owner is %q", owner)
+		}
+		for _, owner := range []string{"", longest + "x", "\xff"} {
+			_, err := h.store.RestoreLock("bar", owner, time.Minute).Acquire(h.ctx)
+			h.wantRefused(err, "lock owner")
+		}
+		if _, _, found := h.lockRow("prefixbar"); found {
+			t.Fatal("a lock is held")
+		}
 	}},
 	{"L2 a lock that is held is refused until it is released", func(t *testing.T, h *harness) {
 		a, b := h.store.Lock("foo", 10*time.Second), h.store.Lock("foo", 10*time.Second)
@@ -139,13 +160,27 @@ var locking = []testCase{
 			t.Fatalf("lock expires at %d, want %d", expiration, start+15)
 		}
 	}},
+	{"E2 an acquisition that a look-alike refuses leaves that lock as it is, also if it is the same owner's", func(t *testing.T, h *harness) {
+		if !h.isMySQL() {
+			return // there are no look-alikes
+		}
+		h.yes(h.store.RestoreLock("foo", "me", 10*time.Second).Acquire(h.ctx))
+		h.clock.Add(5 * time.Second)
+		_, err := h.store.RestoreLock("Foo", "me", time.Minute).Acquire(h.ctx)
+		h.wantErr(err, store.ErrLookalikeKey)
+		if owner, expiration, _ := h.lockRow("prefixfoo"); owner != "me" || expiration != start+10 {
+			t.Fatalf("the lock is %q's until %d, want until %d", owner, expiration, start+10)
+		}
+	}},
 	{"E10 owners differ by case", func(t *testing.T, h *harness) {
 		a, b := h.store.RestoreLock("foo", "me", time.Minute), h.store.RestoreLock("foo", "ME", time.Minute)
 		h.yes(a.Acquire(h.ctx))
 		h.no(b.Acquire(h.ctx))
 		h.no(b.Refresh(h.ctx))
 		h.no(b.Release(h.ctx))
+		h.no(h.store.PutIfLocked(h.ctx, b, "key", 1, time.Minute))
 		h.yes(a.Refresh(h.ctx))
+		h.yes(h.store.PutIfLocked(h.ctx, a, "key", 1, time.Minute))
 	}},
 	{"L5 L6 L7 the current owner is the live one, whoever asks", func(t *testing.T, h *harness) {
 		a, b := h.store.Lock("foo", 10*time.Second), h.store.RestoreLock("foo", "somebody else", 10*time.Second)
@@ -192,7 +227,11 @@ var locking = []testCase{
 	{"L13 block waits for the lock, and no longer than it is told to", func(t *testing.T, h *harness) {
 		a, b := h.store.Lock("foo", time.Minute), h.store.Lock("foo", time.Minute)
 		h.yes(a.Acquire(h.ctx))
-		h.wantErr(b.Block(h.ctx, 0), store.ErrLockTimeout)
+		attempts := 0
+		h.wantErr(h.hooked(func() { attempts++ }).Lock("foo", time.Minute).Block(h.ctx, 0), store.ErrLockTimeout)
+		if attempts != 1 {
+			t.Fatalf("%d attempts in no time, want 1", attempts)
+		}
 		h.wantErr(b.Block(h.ctx, 30*time.Millisecond), store.ErrLockTimeout)
 		released := make(chan error)
 		go func() {

@@ -165,7 +165,7 @@ func (h *harness) wantLocksFlushed(want int64) func(int64, error) {
 }
 
 // firstErr returns the error that a listing begins with, nil if it does not.
-func firstErr(list iter.Seq2[store.LockEntry, error]) error {
+func firstErr[T any](list iter.Seq2[T, error]) error {
 	for _, err := range list {
 		return err
 	}

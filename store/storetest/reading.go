@@ -220,6 +220,12 @@ var reading = []testCase{
 			t.Fatalf("got %d items", len(items))
 		}
 	}},
+	{"a string in the spelling with escapes, which PHP reads and does not write, is read each time", func(t *testing.T, h *harness) {
+		h.insert("prefixfoo", `S:3:"\61bc";`, start+60)
+		h.wantString("foo", "abc")
+		h.insert("prefixbar", `S:6:"\61bc\64ef";`, start+60)
+		h.wantString("bar", "abcdef")
+	}},
 	{"pull gets the value once", func(t *testing.T, h *harness) {
 		h.must(h.store.Put(h.ctx, "foo", "bar", time.Minute))
 		h.insert("prefix"+companion+"foo", "i:1;", start+60)
@@ -238,6 +244,26 @@ var reading = []testCase{
 			t.Fatal("a string was pulled into an int")
 		}
 		h.wantString("foo", "bar")
+	}},
+	{"pull takes the very value that it returns, whatever others store meanwhile", func(t *testing.T, h *harness) {
+		const take = 3                              // the statement, after the read and the companion
+		for _, theirs := range []string{"a", "z"} { // one that sorts before it, one that sorts after it
+			h.must(h.store.Put(h.ctx, "foo", "m", time.Minute))
+			s := h.before(take, func() { h.must(h.store.Put(h.ctx, "foo", theirs, time.Minute)) })
+			var got string
+			h.must(s.Pull(h.ctx, "foo", &got))
+			if got != theirs {
+				t.Fatalf("pulled %q, and %q is gone", got, theirs)
+			}
+			h.wantRows()
+		}
+		if !h.isMySQL() {
+			return // there are no look-alikes
+		}
+		h.must(h.store.Put(h.ctx, "foo", "m", time.Minute))
+		s := h.before(take, func() { h.must(h.store.Put(h.ctx, "Foo", "m", time.Minute)) })
+		h.wantErr(s.Pull(h.ctx, "foo", new(string)), store.ErrNotFound)
+		h.wantRow("prefixFoo", `s:1:"m";`, start+60)
 	}},
 	{"of many pulls one gets the value", func(t *testing.T, h *harness) {
 		h.must(h.store.Put(h.ctx, "foo", "bar", time.Minute))

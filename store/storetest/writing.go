@@ -274,6 +274,20 @@ var writing = []testCase{
 			t.Fatal("flush has deleted a lock")
 		}
 	}},
+	{"flush ends although others go on writing", func(t *testing.T, h *harness) {
+		h.fill("b", 250, func(int) int64 { return start + 60 })
+		writes := 0
+		s := h.hooked(func() {
+			if writes++; writes <= 50 {
+				h.must(h.store.Put(h.ctx, fmt.Sprint("a", writes), 1, time.Minute)) // behind where it is, but for the first
+			}
+		})
+		n, err := s.Flush(h.ctx)
+		h.must(err)
+		if n != 251 || writes > 10 {
+			t.Fatalf("%d rows are deleted while %d are written, want those that were there and one more", n, writes)
+		}
+	}},
 	{"flush without a prefix is refused", func(t *testing.T, h *harness) {
 		s := h.open(t)
 		h.must(s.Put(h.ctx, "foo", "bar", time.Minute))
