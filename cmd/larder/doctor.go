@@ -163,10 +163,10 @@ func (f findings) messageAt() int {
 }
 
 // sqlStatement is a remedy that a database's client takes on several lines.
-var sqlStatement = regexp.MustCompile(`^(ALTER|CREATE|SET|DROP|DELETE|UPDATE) .*;$`)
+var sqlStatement = regexp.MustCompile(`^(ALTER|CREATE|SET|DROP|DELETE|UPDATE|RENAME|GRANT) .*;$`)
 
 // shellCommand is a remedy that a shell takes on several lines if their ends say so. One with quotes may have blanks that are not to be broken at.
-var shellCommand = regexp.MustCompile("^(larder|sqlite3|php|chmod) [^'\"`\\\\]*$")
+var shellCommand = regexp.MustCompile("^(larder|sqlite3|php|chmod|sudo) [^'\"`\\\\]*$")
 
 // remedyLines breaks a remedy to the lines of a terminal so that what is copied from there still works. What it is about, behind four blanks and a
 // comment sign, gets lines of its own.

@@ -94,6 +94,7 @@ func Checks() []Check {
 		{"journal mode", aConnection, checkJournal},
 		{"file permissions", aConnection, checkPermissions},
 		{"tables", aConnection, checkTables},
+		{"rights", aConnection, checkRights},
 		{"era", theTables, checkEra},
 		{"engine", theTables, checkEngine},
 		{"collation", theTables, checkCollation},

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/larder-cache/larder/internal/config"
+	"github.com/larder-cache/larder/internal/misspelt"
 	"github.com/larder-cache/larder/migrations"
 	"github.com/larder-cache/larder/store"
 )
@@ -24,11 +27,11 @@ func checkTables(ctx context.Context, e *exam) ([]Finding, error) {
 	}
 	var found []Finding
 	missing := false
-	for _, t := range e.status.Tables {
+	for i, t := range e.status.Tables {
 		switch t.State {
 		case migrations.Missing:
 			missing = true
-			found = append(found, problem(migrate, "there is no table %s", t.Name))
+			found = append(found, e.missing(ctx, i, t.Name))
 		case migrations.Foreign:
 			found = append(found, e.foreign(t)...)
 		default:
@@ -41,14 +44,100 @@ func checkTables(ctx context.Context, e *exam) ([]Finding, error) {
 	return found, nil
 }
 
+// missing finds why a table, the first or the second, is not to be seen. What cannot be found out does not change that it is not.
+func (e *exam) missing(ctx context.Context, i int, name string) Finding {
+	if rights, err := e.Store.Rights(ctx); err == nil && rights[i].Grant != "" && slices.Contains(rights[i].Denied, "SELECT") {
+		return problem(rights[i].Grant+"    -- by an administrator; if it says that there is no such table: larder migrate",
+			"there is no table %s, or this account has no right on it, and may not know", name)
+	}
+	setting, variable, flag := e.Config.Table, "LARDER_TABLE", "--table"
+	if name == e.Config.LockTable.Value {
+		setting, variable, flag = e.Config.LockTable, "LARDER_LOCK_TABLE", "--lock-table"
+	}
+	tables, _ := e.Store.Tables(ctx)
+	others := Meant(e.Config, tables, name)
+	if len(others) == 0 {
+		return problem(migrate, "there is no table %s", name)
+	}
+	remedy := fmt.Sprintf("%s=%s    # ", variable, others[0])
+	switch setting.Source {
+	case flag:
+		remedy = fmt.Sprintf("%s %s    # ", flag, others[0])
+	case "default":
+	default:
+		remedy += "or correct " + setting.Source + "; "
+	}
+	if len(others) > namedRows {
+		others = append(others[:namedRows:namedRows], "...")
+	}
+	return problem(remedy+"if a new table is meant: "+migrate, "there is no table %s (from %s); of its columns there is %s", name, setting.Source, strings.Join(others, ", "))
+}
+
+// orText joins words: "a, b or c".
+func orText(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// before ends the name that a table is given which larder cannot use.
+const before = "_before"
+
+// Meant returns those tables of a database, the one that is spelt most like it first, that may be meant by a configured name which no table has: of
+// the same columns, and not put aside as doctor advises.
+func Meant(c *config.Config, tables store.Tables, name string) []string {
+	others := tables.Cache
+	if name == c.LockTable.Value {
+		others = tables.Locks
+	}
+	others = slices.DeleteFunc(slices.Clone(others), func(other string) bool {
+		return strings.HasSuffix(other, before) || strings.EqualFold(other, c.Table.Value) || strings.EqualFold(other, c.LockTable.Value)
+	})
+	if nearest := misspelt.Among(name, others); nearest != "" {
+		others = append([]string{nearest}, slices.DeleteFunc(others, func(other string) bool { return other == nearest })...)
+	}
+	return others
+}
+
+// checkRights asks the server, which knows what roles and wildcards come to. On SQLite the rights are those of the file, which checkWritable looks at.
+func checkRights(ctx context.Context, e *exam) ([]Finding, error) {
+	if !e.isMySQL() {
+		return none()
+	}
+	rights, err := e.Store.Rights(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	var may []string
+	for i, t := range rights {
+		switch {
+		case e.status.Tables[i].State == migrations.Missing:
+		case t.Denied == nil:
+			may = append(may, t.Table)
+		default:
+			found = append(found, problem(t.Grant+"    -- by an administrator", "this account may not %s on %s", orText(t.Denied), t.Table))
+		}
+		if slices.Contains(t.Denied, "SELECT") {
+			e.ready = min(e.ready, aConnection) // the other checks would all say so again
+		}
+	}
+	if may != nil {
+		found = append(found, ok("this account may SELECT, INSERT, UPDATE and DELETE on %s", strings.Join(may, " and ")))
+	}
+	return found, nil
+}
+
 // foreign finds what a table is refused for, but for what checks of their own look at.
 func (e *exam) foreign(t migrations.TableStatus) []Finding {
 	var found []Finding
 	for _, d := range t.Differences {
 		if d.Outcome == migrations.Refused && d.Aspect == "" {
-			move := fmt.Sprintf("ALTER TABLE %s RENAME TO %s;    -- then larder migrate", e.quoted(t.Name), e.quoted(t.Name+"_before"))
+			move := fmt.Sprintf("ALTER TABLE %s RENAME TO %s;    -- then larder migrate", e.quoted(t.Name), e.quoted(t.Name+before))
 			if e.isMySQL() { // whose ALTER TABLE does not take a view
-				move = fmt.Sprintf("RENAME TABLE %s TO %s;    -- then larder migrate", e.quoted(t.Name), e.quoted(t.Name+"_before"))
+				move = fmt.Sprintf("RENAME TABLE %s TO %s;    -- then larder migrate", e.quoted(t.Name), e.quoted(t.Name+before))
 			}
 			found = append(found, problem(move, "%s is not a table that Laravel makes: %s", t.Name, d.Text))
 		}
