@@ -98,6 +98,18 @@ func (e *exam) populations(ctx context.Context, stats *store.Stats) (own populat
 
 // checkPrefix holds the prefixes that rows have against the one that is configured.
 func checkPrefix(ctx context.Context, e *exam) ([]Finding, error) {
+	found, err := e.rowsPrefix(ctx)
+	if err == nil && config.Nameless(e.Config.Prefix.Value) {
+		found = append(found, Finding{
+			Status: OK, Message: fmt.Sprintf("%q is the prefix of every Laravel whose APP_NAME has no letter that it spells in ASCII: two of them on one database share their rows and locks",
+				e.Config.Prefix.Value),
+			Remedy: "CACHE_PREFIX=myshop_cache_    # if there are two: a name of each one's own, which PHP and larder read; the rows that are there are not found under it",
+		})
+	}
+	return found, err
+}
+
+func (e *exam) rowsPrefix(ctx context.Context) ([]Finding, error) {
 	stats, err := e.tableStats(ctx)
 	if err != nil {
 		return nil, err
