@@ -29,13 +29,24 @@ func (a *app) hint(err error) string {
 	switch {
 	case errors.Is(err, store.ErrNoTable):
 		return fmt.Sprintf("the tables are %s (from %s) and %s (from %s) of %s",
-			a.loaded.Table, a.loaded.Table.Source, a.loaded.LockTable, a.loaded.LockTable.Source, where)
+			a.loaded.Table, a.loaded.Table.Source, a.loaded.LockTable, a.loaded.LockTable.Source, where) + a.meantTables()
 	case errors.As(err, &server):
 		return a.serverHint(server, where)
 	case errors.As(err, &file):
 		return a.fileHint(file.Code(), where)
 	}
 	return a.networkHint(err, where)
+}
+
+// meantTables names the tables that the configured ones may be misspelt for, in lines of their own.
+func (a *app) meantTables() string {
+	text := ""
+	for _, name := range []struct{ configured, flag string }{{a.loaded.Table.Value, "--table"}, {a.loaded.LockTable.Value, "--lock-table"}} {
+		if others := doctor.Meant(a.loaded, a.tables, name.configured); len(others) > 0 {
+			text += fmt.Sprintf("\nthere is no %s, and there is %s: did you mean %s %s?", name.configured, strings.Join(others, ", "), name.flag, doctor.ShellQuote(others[0]))
+		}
+	}
+	return text
 }
 
 // The server's numbers of what an operator has to see to.

@@ -85,12 +85,15 @@ func orText(words []string) string {
 // before ends the name that a table is given which larder cannot use.
 const before = "_before"
 
-// Meant returns those tables of a database, the one that is spelt most like it first, that may be meant by a configured name which no table has: of
-// the same columns, and not put aside as doctor advises.
+// Meant returns those tables of a database, the one that is spelt most like it first, that may be meant by the configured name of the cache or the lock
+// table if no table has that: those of the same columns, but for one that was put aside as doctor advises.
 func Meant(c *config.Config, tables store.Tables, name string) []string {
 	others := tables.Cache
 	if name == c.LockTable.Value {
 		others = tables.Locks
+	}
+	if slices.Contains(others, name) {
+		return nil
 	}
 	others = slices.DeleteFunc(slices.Clone(others), func(other string) bool {
 		return strings.HasSuffix(other, before) || strings.EqualFold(other, c.Table.Value) || strings.EqualFold(other, c.LockTable.Value)
@@ -226,24 +229,31 @@ func checkCollation(_ context.Context, e *exam) ([]Finding, error) {
 		default:
 			found = append(found, Finding{
 				Status: OK, Message: fmt.Sprintf("%s: %s, for which Foo and foo are one row: there is room for one of them", t.Name, t.Collation),
-				Remedy: e.modifyKey(t.Name, "utf8mb4_bin"),
+				Remedy: e.modifyString(t.Name, "key", e.keyLength(t.Name), "utf8mb4_bin") +
+					"    -- optional: keys that differ only in case or accents get a row each. It copies the table, and who writes waits meanwhile",
 			})
 		}
 	}
 	return found, nil
 }
 
-func (e *exam) modifyKey(table, collation string) string {
-	return fmt.Sprintf("ALTER TABLE `%s` MODIFY `key` varchar(%d) CHARACTER SET utf8mb4 COLLATE %s NOT NULL;", table, e.keyLength(table), collation)
+func (e *exam) modifyString(table, column string, length int, collation string) string {
+	return fmt.Sprintf("ALTER TABLE `%s` MODIFY `%s` varchar(%d) CHARACTER SET utf8mb4 COLLATE %s NOT NULL;", table, column, length, collation)
 }
 
 func (e *exam) keyLength(table string) int {
 	for _, d := range e.differences(migrations.AspectKey) {
-		if d.table == table {
+		if d.table == table && shortColumn(d.Difference) == "key" {
 			return 191 // why people chose it may still hold
 		}
 	}
 	return 255
+}
+
+// shortColumn is which column is shorter than Laravel's: a Laravel that makes short keys makes short owners too.
+func shortColumn(d migrations.Difference) string {
+	column, _, _ := strings.Cut(d.Text, " ")
+	return column
 }
 
 // toUTF8 names the columns: CONVERT TO CHARACTER SET would make a wider type of mediumtext.
@@ -259,8 +269,16 @@ func (e *exam) toUTF8(table string) string {
 func checkKeyColumn(_ context.Context, e *exam) ([]Finding, error) {
 	var found []Finding
 	for _, d := range e.differences(migrations.AspectKey) {
-		remedy := fmt.Sprintf("ALTER TABLE `%s` MODIFY `key` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL;", d.table)
-		found = append(found, Finding{Status: OK, Message: d.table + ": " + d.Text, Remedy: remedy})
+		collation := "utf8mb4_unicode_ci"
+		for _, t := range e.status.Tables {
+			if t.Name == d.table && strings.HasPrefix(t.Collation, "utf8mb4_") {
+				collation = t.Collation
+			}
+		}
+		found = append(found, Finding{
+			Status: OK, Message: d.table + ": " + d.Text,
+			Remedy: e.modifyString(d.table, shortColumn(d.Difference), 255, collation) + "    -- optional; a table of an old row format refuses it",
+		})
 	}
 	return found, nil
 }
