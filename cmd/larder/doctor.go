@@ -22,8 +22,8 @@ func newDoctorCmd(a *app) *cobra.Command {
 		Use:        "doctor",
 		SuggestFor: []string{"check", "status", "verify"},
 		Short:      "Examine the configuration, the database, the tables, the rows and the tokens",
-		Long: `Examine the configuration, the database, the tables, the rows and the tokens. Each finding is ok, a warning (it works, for now or
-mostly) or a problem, and says what to do. Nothing is changed, and of a large table a sample is read.
+		Long: `Examine the configuration, the database, the tables and the account's rights on them, the rows and the tokens. Each finding is
+ok, a warning (it works, for now or mostly) or a problem, and says what to do. Nothing is changed, and of a large table a sample is read.
 
 Exit status: 0 no problems, warnings perhaps; 1 problems; 3 the database could not be reached, and what does not need it was examined.
 

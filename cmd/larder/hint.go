@@ -80,7 +80,7 @@ func (a *app) serverHint(err *mysql.MySQLError, where string) string {
 	case erUnknownDatabase:
 		return "create the database, or correct its name, in " + where
 	case erTableDenied, erColumnDenied:
-		return fmt.Sprintf("let an administrator GRANT SELECT, INSERT, UPDATE, DELETE on the tables %s and %s to the user of %s",
+		return fmt.Sprintf("let an administrator GRANT SELECT, INSERT, UPDATE, DELETE on the tables %s and %s to the user of %s; larder doctor prints the statement",
 			a.loaded.Table, a.loaded.LockTable, where)
 	case erOptionPrevents, erReadOnlyMode:
 		return "this server takes no writes, as a replica or while it is looked after: give the address of the one that does, instead of " + where
@@ -110,7 +110,7 @@ func (a *app) fileHint(code int, where string) string {
 	case sqliteBusy, sqliteLocked:
 		return fmt.Sprintf("another process has been writing for longer than larder waits: try again, or see which one by fuser %s: %s", doctor.ShellQuote(path), where)
 	case sqliteReadOnly:
-		return "this user must be allowed to write the file and its folder, where SQLite keeps its log also for those who only read: " + where
+		return "this user must be allowed to write the file and its folder, where SQLite keeps its log also for those who only read; larder doctor says which may not be written: " + where
 	case sqliteFull:
 		return "make room on the disk of " + where
 	case sqliteIOError:

@@ -122,6 +122,7 @@ type Summary struct {
 type exam struct {
 	Patient
 	server   *store.Server
+	migrator *migrations.Migrator
 	status   *migrations.Status
 	stats    *store.Stats
 	statsErr error

@@ -142,11 +142,15 @@ func (e *exam) rowsPrefix(ctx context.Context) ([]Finding, error) {
 	if stats.Rows == 0 {
 		return one(ok("%q; the table has no rows yet", own.Value))
 	}
-	name := "keys of no common beginning"
+	name, remedy := "keys of no common beginning", "larder list --all-prefixes --limit 20"
 	if len(stats.Keys.Largest) > 0 && stats.Keys.Largest[0].Name != "" {
-		name = stats.Keys.Largest[0].Name + "…"
+		most := stats.Keys.Largest[0].Name
+		name = most + "…"
+		if known.MaskKey(most) == most {
+			remedy += "    # if they are this application's: CACHE_PREFIX=" + ShellQuote(most)
+		}
 	}
-	return one(warning("larder list --all-prefixes --limit 20", "no row has the configured prefix %q (from %s), and there are %s of others, most of them %s",
+	return one(warning(remedy, "no row has the configured prefix %q (from %s), and there are %s of others, most of them %s",
 		own.Value, e.Config.Prefix.Source, rowsText(stats.Rows), known.MaskKey(name)))
 }
 

@@ -22,6 +22,7 @@ func checkTables(ctx context.Context, e *exam) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.migrator = m
 	if e.status, err = m.Status(ctx); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (e *exam) missing(ctx context.Context, i int, name string) Finding {
 	if len(others) > namedRows {
 		others = append(others[:namedRows:namedRows], "...")
 	}
-	return problem(remedy+"if a new table is meant: "+migrate, "there is no table %s (from %s); of its columns there is %s", name, setting.Source, strings.Join(others, ", "))
+	return problem(remedy+"if a new table is meant: "+migrate, "there is no table %s (from %s); tables of that shape: %s", name, setting.Source, strings.Join(others, ", "))
 }
 
 // orText joins words: "a, b or c".
@@ -130,7 +131,24 @@ func checkRights(ctx context.Context, e *exam) ([]Finding, error) {
 	if may != nil {
 		found = append(found, ok("this account may SELECT, INSERT, UPDATE and DELETE on %s", strings.Join(may, " and ")))
 	}
+	if e.toMigrate() {
+		grant, err := e.migrator.Denied(ctx)
+		if err != nil {
+			return found, err
+		}
+		if grant != "" {
+			found = append(found, warning(grant+"    -- by an administrator; or larder migrate with an account that may: --database",
+				"this account may not CREATE a table: larder migrate, which has something to do, wants that, ALTER and INDEX"))
+		}
+	}
 	return found, nil
+}
+
+// toMigrate tells whether larder migrate would make or change a table, and not merely record that it has seen it.
+func (e *exam) toMigrate() bool {
+	return slices.ContainsFunc(e.status.Tables, func(t migrations.TableStatus) bool {
+		return t.State == migrations.Missing || slices.ContainsFunc(t.Differences, func(d migrations.Difference) bool { return d.Outcome == migrations.Cured })
+	})
 }
 
 // foreign finds what a table is refused for, but for what checks of their own look at.
