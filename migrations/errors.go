@@ -99,6 +99,22 @@ func (m *Migrator) explain(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// Denied returns the statement by which an administrator allows the account what [Migrator.Up] wants, or "" if it may create the version table, as an
+// account does that has these rights on the database. Nothing is executed. SQLite denies nothing here.
+func (m *Migrator) Denied(ctx context.Context) (grant string, err error) {
+	if m.engine != mysqlEngine {
+		return "", nil
+	}
+	probe, err := m.db.PrepareContext(ctx, fmt.Sprintf(m.engine.createVersions, m.versions)) // a server checks rights when it prepares
+	if denied(err) {
+		return m.grant(ctx), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask for the account's rights: %w", err)
+	}
+	return "", probe.Close()
+}
+
 // grant returns the statement that gives this account the rights that a migration needs.
 func (m *Migrator) grant(ctx context.Context) string {
 	who := struct{ Name, Host, Schema string }{"user", "host", "database"}

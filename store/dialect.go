@@ -55,6 +55,9 @@ type dialect interface {
 	// server asks the connection's server about itself.
 	server(ctx context.Context, conn *sqlx.Conn) (Server, error)
 
+	// rights asks what the connection's account may not do with the two tables.
+	rights(ctx context.Context, conn *sqlx.Conn, table, lockTable string) ([]TableRights, error)
+
 	// equatesKeys tells whether the key column may take different keys for one, as a collation does.
 	equatesKeys() bool
 }
@@ -130,6 +133,8 @@ type statements struct {
 	sample string // a condition that one row in n meets; n
 
 	exactClock string // the time with its fractions
+
+	shapes string // tells the name of each table with the columns key and expiration, and whether it has the columns value and owner
 }
 
 // An answer is what the server says about a statement that was executed.

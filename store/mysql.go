@@ -261,6 +261,7 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		clock:           r.Replace("SELECT {now}"),
 		sample:          mysqlSample,
 		exactClock:      mysqlExactClock,
+		shapes:          mysqlShapes,
 	}
 }
 
@@ -379,7 +380,66 @@ const (
 	mysqlClient = "SELECT SUBSTRING_INDEX(USER(),'@',-1)"
 
 	mysqlExactClock = "SELECT UNIX_TIMESTAMP(NOW(6))"
+
+	// mysqlShapes leaves out views, in which nobody keeps a cache. MySQL spells the catalogue's columns in capitals.
+	mysqlShapes = "SELECT c.table_name AS `name`,MAX(c.column_name='value') AS `value`,MAX(c.column_name='owner') AS `owner`" +
+		" FROM information_schema.columns c JOIN information_schema.tables t ON t.table_schema=c.table_schema AND t.table_name=c.table_name" +
+		" WHERE c.table_schema=DATABASE() AND t.table_type='BASE TABLE' AND c.column_name IN ('key','value','owner','expiration')" +
+		" GROUP BY c.table_name HAVING SUM(c.column_name IN ('key','expiration'))=2 ORDER BY c.table_name"
 )
+
+// mysqlProbes are the statements whose preparation tells whether the account has a right on the columns that a store uses, given in {columns} as a
+// list, in {values} as one of question marks, in {assignments} each with one. A server checks rights when it prepares a statement, and does no more:
+// no table is locked, no trigger runs, nothing is logged or replicated, and a server that is read-only prepares it all the same. To read the grants
+// instead one would have to know what roles, wildcards and rights on columns come to. Should something execute them after all, they match no row.
+var mysqlProbes = []struct{ right, statement string }{
+	{"SELECT", "SELECT {columns} FROM `{table}` WHERE 1=0"},
+	{"INSERT", "INSERT INTO `{table}` ({columns}) SELECT {values} FROM (SELECT 1 AS one) AS nothing WHERE 1=0"},
+	{"UPDATE", "UPDATE `{table}` SET {assignments} WHERE 1=0"},
+	{"DELETE", "DELETE FROM `{table}` WHERE 1=0"},
+}
+
+// mysqlAccount tells the account that the server has found for the user, which is what GRANT is about, and the database.
+const mysqlAccount = "SELECT CURRENT_USER(),DATABASE()"
+
+func (mysqlDialect) rights(ctx context.Context, conn *sqlx.Conn, table, lockTable string) ([]TableRights, error) {
+	var account, schema string
+	if err := conn.QueryRowContext(ctx, mysqlAccount).Scan(&account, &schema); err != nil {
+		return nil, err
+	}
+	of := []TableRights{{Table: table}, {Table: lockTable}}
+	for i, columns := range [][]string{{"`key`", "`value`", "expiration"}, {"`key`", "owner", "expiration"}} {
+		t := &of[i]
+		r := strings.NewReplacer("{table}", t.Table, "{columns}", strings.Join(columns, ","),
+			"{values}", placeholders(len(columns)), "{assignments}", strings.Join(columns, "=?,")+"=?")
+		for _, probe := range mysqlProbes {
+			statement, err := conn.PrepareContext(ctx, r.Replace(probe.statement))
+			switch mysqlNumber(err) {
+			case erTableDenied, erColumnDenied, erDatabaseDenied:
+				t.Denied = append(t.Denied, probe.right)
+				continue
+			case erNoSuchTable, erUnknownColumn:
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			_ = statement.Close() // it was never executed
+		}
+		if t.Denied != nil {
+			t.Grant = fmt.Sprintf("GRANT %s ON `%s`.`%s` TO %s;", strings.Join(t.Denied, ", "), strings.ReplaceAll(schema, "`", "``"), t.Table, mysqlQuotedAccount(account))
+		}
+	}
+	return of, nil
+}
+
+// mysqlQuotedAccount quotes name@host for GRANT. A name may have an "@", a host has none. A backslash may be an escape or not, by the sql_mode of who
+// pastes it: twice it is at worst one too many.
+func mysqlQuotedAccount(account string) string {
+	at := max(0, strings.LastIndexByte(account, '@'))
+	quote := strings.NewReplacer(`'`, `''`, `\`, `\\`)
+	return "'" + quote.Replace(account[:at]) + "'@'" + quote.Replace(strings.TrimPrefix(account[at:], "@")) + "'"
+}
 
 // mysqlReplica asks whom the server replicates from: the second is the name that MySQL before 8.0.22 knows.
 var mysqlReplica = []string{"SHOW REPLICA STATUS", "SHOW SLAVE STATUS"}

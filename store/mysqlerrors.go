@@ -31,6 +31,8 @@ const (
 	erAccessDenied           = 1045
 	erUnknownDatabase        = 1049
 	erTableDenied            = 1142
+	erColumnDenied           = 1143
+	erUnknownColumn          = 1054
 	erAccessDeniedNoPassword = 1698
 	erDataTooLong            = 1406
 	erOutOfRange             = 1264

@@ -62,6 +62,46 @@ func (sqliteDialect) server(ctx context.Context, conn *sqlx.Conn) (Server, error
 	return about, err
 }
 
+const sqliteShapes = `SELECT m.name AS name,MAX(c.name='value') AS value,MAX(c.name='owner') AS owner FROM sqlite_master m,pragma_table_info(m.name) c` +
+	` WHERE m.type='table' AND c.name IN ('key','value','owner','expiration') GROUP BY m.name HAVING SUM(c.name IN ('key','expiration'))=2 ORDER BY m.name`
+
+// A statement that writes, and finds nothing to write, is refused at once for a file that is not to be written. BEGIN IMMEDIATE is not: there it
+// begins a transaction that reads.
+const (
+	sqliteProbe   = `DELETE FROM "{table}" WHERE 1=0`
+	sqliteWait    = `SELECT timeout FROM pragma_busy_timeout`
+	sqliteSetWait = `PRAGMA busy_timeout=%d`
+)
+
+// rights does not wait for another writer, during whom it would find out no more: what may not be written is refused before.
+func (sqliteDialect) rights(ctx context.Context, conn *sqlx.Conn, table, lockTable string) (of []TableRights, err error) {
+	var wait int
+	if err := conn.QueryRowContext(ctx, sqliteWait).Scan(&wait); err != nil {
+		return nil, err
+	}
+	set := func(wait int) error {
+		_, err := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf(sqliteSetWait, wait))
+		return err
+	}
+	if err := set(0); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, set(wait)) }()
+	for _, name := range []string{table, lockTable} {
+		t := TableRights{Table: name}
+		_, err := conn.ExecContext(ctx, strings.ReplaceAll(sqliteProbe, "{table}", name))
+		switch code := sqliteCode(err); {
+		case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_PERM, code == sqlite3.SQLITE_CANTOPEN:
+			t.Denied = []string{"INSERT", "UPDATE", "DELETE"}
+		case err == nil, code == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_LOCKED, code == sqlite3.SQLITE_ERROR: // the last is that of a missing table
+		default:
+			return nil, err
+		}
+		of = append(of, t)
+	}
+	return of, nil
+}
+
 func (sqliteDialect) now() string { return sqliteNow }
 
 // snapshot is one that reads: every other transaction of the pools takes the write lock when it begins.
@@ -123,6 +163,7 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		clock:           r.Replace(`SELECT {now}`),
 		sample:          sqliteSample,
 		exactClock:      sqliteExactClock,
+		shapes:          sqliteShapes,
 	}
 }
 

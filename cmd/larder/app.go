@@ -26,6 +26,7 @@ type app struct {
 	}
 	changed func(flag string) bool
 	loaded  *config.Config
+	tables  store.Tables // those that there are, if one was missing
 }
 
 func (a *app) checkOutput() error {
@@ -122,7 +123,13 @@ func (a *app) withStoreAt(ctx context.Context, address string, use func(context.
 		return usagef("%s: %w", cfg.Database.Source, err)
 	}
 	defer func() { _ = s.Close() }() // nothing is left to write
-	return use(ctx, s)
+	err = use(ctx, s)
+	if errors.Is(err, store.ErrNoTable) {
+		ctx, cancel := context.WithTimeout(ctx, maxMeaning)
+		defer cancel()
+		a.tables, _ = s.Tables(ctx) // for the hint, which can do without
+	}
+	return err
 }
 
 // level is from which level on to tell what is not a result. The settings must be loaded.

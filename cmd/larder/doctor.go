@@ -22,8 +22,8 @@ func newDoctorCmd(a *app) *cobra.Command {
 		Use:        "doctor",
 		SuggestFor: []string{"check", "status", "verify"},
 		Short:      "Examine the configuration, the database, the tables, the rows and the tokens",
-		Long: `Examine the configuration, the database, the tables, the rows and the tokens. Each finding is ok, a warning (it works, for now or
-mostly) or a problem, and says what to do. Nothing is changed, and of a large table a sample is read.
+		Long: `Examine the configuration, the database, the tables and the account's rights on them, the rows and the tokens. Each finding is
+ok, a warning (it works, for now or mostly) or a problem, and says what to do. Nothing is changed, and of a large table a sample is read.
 
 Exit status: 0 no problems, warnings perhaps; 1 problems; 3 the database could not be reached, and what does not need it was examined.
 
@@ -163,10 +163,10 @@ func (f findings) messageAt() int {
 }
 
 // sqlStatement is a remedy that a database's client takes on several lines.
-var sqlStatement = regexp.MustCompile(`^(ALTER|CREATE|SET|DROP|DELETE|UPDATE) .*;$`)
+var sqlStatement = regexp.MustCompile(`^(ALTER|CREATE|SET|DROP|DELETE|UPDATE|RENAME|GRANT) .*;$`)
 
 // shellCommand is a remedy that a shell takes on several lines if their ends say so. One with quotes may have blanks that are not to be broken at.
-var shellCommand = regexp.MustCompile("^(larder|sqlite3|php|chmod) [^'\"`\\\\]*$")
+var shellCommand = regexp.MustCompile("^(larder|sqlite3|php|chmod|sudo) [^'\"`\\\\]*$")
 
 // remedyLines breaks a remedy to the lines of a terminal so that what is copied from there still works. What it is about, behind four blanks and a
 // comment sign, gets lines of its own.

@@ -29,13 +29,24 @@ func (a *app) hint(err error) string {
 	switch {
 	case errors.Is(err, store.ErrNoTable):
 		return fmt.Sprintf("the tables are %s (from %s) and %s (from %s) of %s",
-			a.loaded.Table, a.loaded.Table.Source, a.loaded.LockTable, a.loaded.LockTable.Source, where)
+			a.loaded.Table, a.loaded.Table.Source, a.loaded.LockTable, a.loaded.LockTable.Source, where) + a.meantTables()
 	case errors.As(err, &server):
 		return a.serverHint(server, where)
 	case errors.As(err, &file):
 		return a.fileHint(file.Code(), where)
 	}
 	return a.networkHint(err, where)
+}
+
+// meantTables names the tables that the configured ones may be misspelt for, in lines of their own.
+func (a *app) meantTables() string {
+	text := ""
+	for _, name := range []struct{ configured, flag string }{{a.loaded.Table.Value, "--table"}, {a.loaded.LockTable.Value, "--lock-table"}} {
+		if others := doctor.Meant(a.loaded, a.tables, name.configured); len(others) > 0 {
+			text += fmt.Sprintf("\nthere is no %s, and there is %s: did you mean %s %s?", name.configured, strings.Join(others, ", "), name.flag, doctor.ShellQuote(others[0]))
+		}
+	}
+	return text
 }
 
 // The server's numbers of what an operator has to see to.
@@ -69,7 +80,7 @@ func (a *app) serverHint(err *mysql.MySQLError, where string) string {
 	case erUnknownDatabase:
 		return "create the database, or correct its name, in " + where
 	case erTableDenied, erColumnDenied:
-		return fmt.Sprintf("let an administrator GRANT SELECT, INSERT, UPDATE, DELETE on the tables %s and %s to the user of %s",
+		return fmt.Sprintf("let an administrator GRANT SELECT, INSERT, UPDATE, DELETE on the tables %s and %s to the user of %s; larder doctor prints the statement",
 			a.loaded.Table, a.loaded.LockTable, where)
 	case erOptionPrevents, erReadOnlyMode:
 		return "this server takes no writes, as a replica or while it is looked after: give the address of the one that does, instead of " + where
@@ -99,7 +110,7 @@ func (a *app) fileHint(code int, where string) string {
 	case sqliteBusy, sqliteLocked:
 		return fmt.Sprintf("another process has been writing for longer than larder waits: try again, or see which one by fuser %s: %s", doctor.ShellQuote(path), where)
 	case sqliteReadOnly:
-		return "this user must be allowed to write the file and its folder, where SQLite keeps its log also for those who only read: " + where
+		return "this user must be allowed to write the file and its folder, where SQLite keeps its log also for those who only read; larder doctor says which may not be written: " + where
 	case sqliteFull:
 		return "make room on the disk of " + where
 	case sqliteIOError:

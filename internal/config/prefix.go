@@ -50,6 +50,17 @@ func (l *loader) laravelPrefixes() []LaravelPrefix {
 	return prefixes
 }
 
+// Nameless reports whether a prefix is the one that Laravel makes of every APP_NAME in which it finds nothing to spell in ASCII, such as one in Chinese.
+// Applications on one database that all have it share their rows.
+func Nameless(prefix string) bool {
+	for _, f := range []formula{since5522, since901, since121} {
+		if prefix == f.suffix {
+			return true
+		}
+	}
+	return false
+}
+
 // artisan ends the errors about prefixes that larder cannot find out.
 const artisan = `php artisan tinker --execute="echo Cache::getPrefix();" prints it`
 

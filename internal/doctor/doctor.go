@@ -94,6 +94,7 @@ func Checks() []Check {
 		{"journal mode", aConnection, checkJournal},
 		{"file permissions", aConnection, checkPermissions},
 		{"tables", aConnection, checkTables},
+		{"rights", aConnection, checkRights},
 		{"era", theTables, checkEra},
 		{"engine", theTables, checkEngine},
 		{"collation", theTables, checkCollation},
@@ -121,6 +122,7 @@ type Summary struct {
 type exam struct {
 	Patient
 	server   *store.Server
+	migrator *migrations.Migrator
 	status   *migrations.Status
 	stats    *store.Stats
 	statsErr error

@@ -98,6 +98,18 @@ func (e *exam) populations(ctx context.Context, stats *store.Stats) (own populat
 
 // checkPrefix holds the prefixes that rows have against the one that is configured.
 func checkPrefix(ctx context.Context, e *exam) ([]Finding, error) {
+	found, err := e.rowsPrefix(ctx)
+	if err == nil && config.Nameless(e.Config.Prefix.Value) {
+		found = append(found, Finding{
+			Status: OK, Message: fmt.Sprintf("%q is the prefix of every Laravel whose APP_NAME has no letter that it spells in ASCII: two of them on one database share their rows and locks",
+				e.Config.Prefix.Value),
+			Remedy: "CACHE_PREFIX=myshop_cache_    # if there are two: a name of each one's own, which PHP and larder read; the rows that are there are not found under it",
+		})
+	}
+	return found, err
+}
+
+func (e *exam) rowsPrefix(ctx context.Context) ([]Finding, error) {
 	stats, err := e.tableStats(ctx)
 	if err != nil {
 		return nil, err
@@ -130,11 +142,15 @@ func checkPrefix(ctx context.Context, e *exam) ([]Finding, error) {
 	if stats.Rows == 0 {
 		return one(ok("%q; the table has no rows yet", own.Value))
 	}
-	name := "keys of no common beginning"
+	name, remedy := "keys of no common beginning", "larder list --all-prefixes --limit 20"
 	if len(stats.Keys.Largest) > 0 && stats.Keys.Largest[0].Name != "" {
-		name = stats.Keys.Largest[0].Name + "…"
+		most := stats.Keys.Largest[0].Name
+		name = most + "…"
+		if known.MaskKey(most) == most {
+			remedy += "    # if they are this application's: CACHE_PREFIX=" + ShellQuote(most)
+		}
 	}
-	return one(warning("larder list --all-prefixes --limit 20", "no row has the configured prefix %q (from %s), and there are %s of others, most of them %s",
+	return one(warning(remedy, "no row has the configured prefix %q (from %s), and there are %s of others, most of them %s",
 		own.Value, e.Config.Prefix.Source, rowsText(stats.Rows), known.MaskKey(name)))
 }
 
@@ -163,9 +179,8 @@ func checkValues(ctx context.Context, e *exam) ([]Finding, error) {
 		return nil, err
 	}
 	var (
-		read, size int64
-		corrupt    []string
-		broken     int64
+		read, size     int64
+		corrupt, twice rowNames
 	)
 	for row, err := range e.Store.Export(ctx, store.ExportOptions{MaxSize: wholeValue}) {
 		if err != nil {
@@ -175,34 +190,58 @@ func checkValues(ctx context.Context, e *exam) ([]Finding, error) {
 			break
 		}
 		read, size = read+1, size+int64(len(row.Value))
-		if unreadable(row.Value) {
-			broken++
-			if len(corrupt) < namedRows {
-				corrupt = append(corrupt, row.Key)
-			}
+		switch {
+		case !unreadable(row.Value):
+		case e.isMySQL() && encodedTwice(row.Value):
+			twice.add(row.Key)
+		default:
+			corrupt.add(row.Key)
 		}
 	}
 	looked := fmt.Sprintf("of the prefix's live rows %s whole, of the table %s by their beginning", humanize.Comma(read), humanize.Comma(stats.Looked))
-	if broken == 0 && stats.Corrupt.Rows == 0 {
-		return one(ok("PHP can read all that were looked at: %s", looked))
+	var found []Finding
+	if twice.n > 0 {
+		found = append(found, problem("DB_CHARSET=utf8mb4    # in .env; before Laravel 11 it is 'charset' in config/database.php. Then larder flush --yes, for what is there stays as it is",
+			"PHP wrote %s over a latin1 connection, where each character beyond ASCII is encoded twice: only a PHP of that charset can read it; %s", twice, looked))
 	}
-	if broken == 0 {
-		return one(warning("larder list --all-prefixes --state all -l | grep corrupt", "PHP cannot read about %s: %s", rowsText(stats.Corrupt.Rows), looked))
+	switch {
+	case corrupt.n > 0:
+		key := ShellQuote(corrupt.first[0])
+		if strings.HasPrefix(key, "-") {
+			key = "-- " + key
+		}
+		found = append(found, problem(fmt.Sprintf("larder inspect %s    # says why; then larder forget %s, for Laravel fails whenever it reads it", key, key),
+			"PHP cannot read %s: %s", corrupt, looked))
+	case found == nil && stats.Corrupt.Rows > 0:
+		found = append(found, warning("larder list --all-prefixes --state all -l | grep corrupt", "PHP cannot read about %s: %s", rowsText(stats.Corrupt.Rows), looked))
+	case found == nil:
+		found = append(found, ok("PHP can read all that were looked at: %s", looked))
 	}
-	var names []string
-	for _, key := range corrupt {
-		names = append(names, fmt.Sprintf("%q", known.MaskKey(key)))
+	return found, nil
+}
+
+// rowNames are the keys of rows of which the first are named.
+type rowNames struct {
+	first []string
+	n     int
+}
+
+func (names *rowNames) add(key string) {
+	if names.n++; names.n <= namedRows {
+		names.first = append(names.first, key)
 	}
-	more := ""
-	if broken > namedRows {
-		more = fmt.Sprintf(" and %d more", broken-namedRows)
+}
+
+func (names rowNames) String() string {
+	var quoted []string
+	for _, key := range names.first {
+		quoted = append(quoted, fmt.Sprintf("%q", known.MaskKey(key)))
 	}
-	key := ShellQuote(corrupt[0])
-	if strings.HasPrefix(key, "-") {
-		key = "-- " + key
+	text := strings.Join(quoted, ", ")
+	if names.n > namedRows {
+		text += fmt.Sprintf(" and %d more", names.n-namedRows)
 	}
-	return one(problem(fmt.Sprintf("larder inspect %s    # says why; then larder forget %s, for Laravel fails whenever it reads it", key, key),
-		"PHP cannot read %s%s: %s", strings.Join(names, ", "), more, looked))
+	return text
 }
 
 // unreadable reports whether PHP's unserialize fails on a value. What is merely too deep or too big for larder is not its affair.

@@ -38,12 +38,34 @@ func TestCheckPrefix_HoldsTheRowsAgainstTheConfiguration(t *testing.T) {
 	})
 }
 
+// Str::slug drops Chinese, so that all applications with a Chinese name have one prefix.
+func TestCheckPrefix_OfANameThatLaravelCannotSpellIsNobodysOwn(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *clinic) {
+		c.today()
+		c.file("composer.lock", `{"packages":[{"name":"laravel/framework","version":"v8.83.27"}]}`)
+		c.file(".env", "DB_HOST=h\nDB_DATABASE=d\nAPP_NAME=新零售商城")
+		const shared = `is the prefix of every Laravel whose APP_NAME has no letter`
+		c.examine().wants("prefix", OK, `"_cache" `+shared, "→ CACHE_PREFIX=myshop_cache_    # ")
+		c.file("composer.lock", `{"packages":[{"name":"laravel/framework","version":"v13.1.0"}]}`)
+		c.fill(3, "_cache", "i:1;", 600)
+		d := c.examine()
+		d.wants("prefix", OK, `"-cache-" `+shared)
+		d.wants("prefix", Problem, "rows have _cache (3;") // as that is what an older one had
+		c.file(".env", "DB_HOST=h\nDB_DATABASE=d\nAPP_NAME='商城 Shop'")
+		for _, f := range c.examine().found {
+			if f.Check == "prefix" && strings.Contains(f.Message, shared) {
+				t.Errorf("%+v", f)
+			}
+		}
+	})
+}
+
 func TestCheckPrefix_OfAnotherApplication(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *clinic) {
 		c.today()
 		c.flags.Prefix = text("app_")
 		c.fill(12, "other_cache_", "i:1;", 600)
-		c.examine().wants("prefix", Warning, "12 rows of others, most of them other_cache_…", "larder list --all-prefixes")
+		c.examine().wants("prefix", Warning, "12 rows of others, most of them other_cache_…", "larder list --all-prefixes --limit 20    # if they are this application's: CACHE_PREFIX=other_cache_")
 	})
 }
 

@@ -21,6 +21,9 @@ func checkConnection(ctx context.Context, e *exam) ([]Finding, error) {
 			return one(ok("%s %s", about.Product, about.Version))
 		}
 	}
+	if closed := e.closedFile(); closed != nil {
+		return one(*closed)
+	}
 	remedy := e.Hint(err)
 	switch {
 	case remedy != "":
@@ -48,10 +51,11 @@ func checkEncryption(_ context.Context, e *exam) ([]Finding, error) {
 		"none: values, tokens among them, go over the network as they are"))
 }
 
-func checkWritable(_ context.Context, e *exam) ([]Finding, error) {
+// checkWritable looks at the server, or the file. What the account may do with the tables is another check's.
+func checkWritable(ctx context.Context, e *exam) ([]Finding, error) {
 	switch {
 	case !e.isMySQL():
-		return none()
+		return checkFile(ctx, e)
 	case e.server.ReadOnly != "":
 		source := "the primary"
 		if e.server.Replica != "" {

@@ -14,8 +14,8 @@ import (
 )
 
 func TestCheckServer_SettingsOfTheServer(t *testing.T) {
-	server := testdb.Roomy(t) // its own, for what is set there is everybody's
-	c := onMySQL(t, server.Database(t))
+	database := testdb.Roomy(t).Database(t) // on a server of its own, for what is set there is everybody's
+	c := onMySQL(t, database)
 	c.today()
 	c.exec("SET GLOBAL sql_mode = ''", "SET GLOBAL max_allowed_packet = 1048576", "SET GLOBAL TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET GLOBAL read_only = ON",
 		"CHANGE MASTER TO MASTER_HOST='db1.example', MASTER_PORT=3307, MASTER_USER='u'")
@@ -24,6 +24,11 @@ func TestCheckServer_SettingsOfTheServer(t *testing.T) {
 	d.wants("max_allowed_packet", Warning, "1.0 MiB", "SET GLOBAL max_allowed_packet")
 	d.wants("isolation level", Warning, "SERIALIZABLE", "READ COMMITTED")
 	d.wants("writable", Problem, "read_only is on", "db1.example:3307", "SET GLOBAL read_only = OFF")
+	// Who may write is not told that the rights are lacking, where it is the server that refuses.
+	visitor, _ := c.as(database, "SELECT, INSERT, UPDATE, DELETE ON `"+database.Config().DBName+"`.*")
+	d = visitor.examine()
+	d.wants("writable", Problem, "read_only is on")
+	d.wants("rights", OK, "may SELECT, INSERT, UPDATE and DELETE on cache and cache_locks")
 
 	c.exec("SET GLOBAL read_only = OFF", "SET GLOBAL TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
 	d = c.examine()

@@ -40,6 +40,27 @@ func TestCheckTables_AnOldLaravels(t *testing.T) {
 	})
 }
 
+// Schema::defaultStringLength(191) makes the owner short too; and the advice about one thing does not undo that about another.
+func TestCheckTables_RemediesKeepWhatIsWell(t *testing.T) {
+	c := onMySQL(t, testdb.MySQL(t))
+	c.today()
+	c.exec("ALTER TABLE cache MODIFY `key` varchar(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL", "ALTER TABLE cache_locks MODIFY owner varchar(191) NOT NULL")
+	d := c.examine()
+	d.wants("key column", OK, "cache: key is varchar(191)", "ALTER TABLE `cache` MODIFY `key` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL;")
+	d.wants("key column", OK, "cache_locks: owner is varchar(191)", "ALTER TABLE `cache_locks` MODIFY `owner` varchar(255) ")
+	d.wants("collation", OK, "cache_locks: ", "MODIFY `key` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL;    -- optional: ", "copies the table")
+	for _, f := range d.found {
+		if f.Check == "key column" || f.Check == "collation" && f.Remedy != "" {
+			c.exec(f.Remedy)
+		}
+	}
+	for _, f := range c.examine().found {
+		if (f.Check == "key column" || f.Check == "collation") && f.Remedy != "" {
+			t.Errorf("not cured: %+v", f)
+		}
+	}
+}
+
 // The remedies are what somebody pastes: they must work, and cure.
 func TestCheckTables_TheirRemediesCure(t *testing.T) {
 	for _, tt := range []struct {
