@@ -23,6 +23,7 @@ type errand struct {
 	why    string
 	enough func(*held) time.Duration // a token that lives for longer need not be replaced
 	not    string                    // Fingerprint of the token that was rejected
+	masked string                    // that token, masked
 }
 
 func (e errand) forced() bool { return e.why == whyAsked }
@@ -148,6 +149,7 @@ func (f *Fetcher) locked(ctx context.Context, lock Lock, e errand) (*held, error
 	if h, err := f.settle(v, e); h != nil || err != nil {
 		return h, err
 	}
+	f.tellRejected(e)
 	begun := f.now()
 	token, from, err := f.fetch(ctx)
 	took := f.now().since(begun)

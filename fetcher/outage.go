@@ -66,6 +66,7 @@ func isConfiguration(err error) bool {
 
 // fetchAlone fetches a token for this process alone. It is written into the row when the database is back.
 func (f *Fetcher) fetchAlone(ctx context.Context, e errand, trouble error) (*held, error) {
+	f.tellRejected(e)
 	begun := f.now()
 	token, from, err := f.fetch(ctx)
 	took := f.now().since(begun)

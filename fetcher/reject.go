@@ -53,17 +53,21 @@ func (f *Fetcher) rejectIn(ctx context.Context, token string) (*held, error) {
 	if err := f.rejectMemo(now, sum); err != nil {
 		return nil, err
 	}
-	fl, first := f.flights.start("reject "+sum, func() (*held, error) {
-		return f.run(context.WithoutCancel(ctx), errand{why: whyRejected, enough: nothing, not: sum})
+	fl := f.flights.start("reject "+sum, func() (*held, error) {
+		return f.run(context.WithoutCancel(ctx), errand{why: whyRejected, enough: nothing, not: sum, masked: Mask(token)})
 	})
-	if first {
-		f.emit(Event{Kind: EventRejected, Token: Mask(token)})
-	}
 	select {
 	case <-fl.done:
 		return fl.held, fl.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// tellRejected tells of a rejection because of which the vendor is asked.
+func (f *Fetcher) tellRejected(e errand) {
+	if e.not != "" {
+		f.emit(Event{Kind: EventRejected, Token: e.masked})
 	}
 }
 
