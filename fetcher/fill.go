@@ -96,7 +96,7 @@ func (f *Fetcher) settle(v view, e errand) (*held, error) {
 	if err := f.noteShared(v.at, v.state.Failure); err != nil {
 		f.judgeFailing()
 		if e.not != "" {
-			f.markRejected(e.not)
+			f.markRejected(e.not, f.now().after(rejectionLife))
 		}
 		return nil, f.again(f.lastFailure(), f.now())
 	}
@@ -218,7 +218,7 @@ func (f *Fetcher) fetchFailed(ctx context.Context, lock Lock, v view, e errand, 
 	next.Failure = told
 	if e.not != "" {
 		next.Rejection = &rejection{Token: e.not}
-		f.markRejected(e.not)
+		f.markRejected(e.not, f.now().after(rejectionLife))
 		f.noteRejectFetch()
 	}
 	if f.writeState(ctx, lock, next) {

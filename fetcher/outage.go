@@ -22,7 +22,7 @@ const (
 func (f *Fetcher) withoutTable(ctx context.Context, e errand, trouble error) (*held, error) {
 	h, err := f.alone(ctx, e, trouble)
 	if err != nil && e.not != "" && !errors.Is(err, ErrSameToken) {
-		f.markRejected(e.not)
+		f.markRejected(e.not, f.now().after(rejectionLife))
 	}
 	return h, err
 }

@@ -53,6 +53,10 @@ func (f *Fetcher) rejectIn(ctx context.Context, token string) (*held, error) {
 	if err := f.rejectMemo(now, sum); err != nil {
 		return nil, err
 	}
+	if x := f.lastFailure(); x.inForce(now) && h != nil && h.sum == sum {
+		f.markRejected(sum, now.after(rejectionLife))
+		return nil, f.again(x, now)
+	}
 	fl := f.flights.start("reject "+sum, func() (*held, error) {
 		return f.run(context.WithoutCancel(ctx), errand{why: whyRejected, enough: nothing, not: sum, masked: Mask(token)})
 	})
