@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/larder-cache/larder/fetcher"
 )
@@ -279,6 +278,15 @@ func (s *spied) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// once fails once, and has nothing more to say afterwards.
+type once struct{ err error }
+
+func (o *once) Read([]byte) (int, error) {
+	err := o.err
+	o.err = io.EOF
+	return 0, err
+}
+
 func (s *spied) Close() error { s.closed = true; return nil }
 
 func scriptedTransport(t *testing.T, tokens fetcher.Parent, base http.RoundTripper, opts ...fetcher.TransportOption) *fetcher.Transport {
@@ -361,7 +369,7 @@ func TestTransport_ReadsNothingOfAStream(t *testing.T) {
 func TestTransport_BodyThatBreaksOffBreaksOffForTheCaller(t *testing.T) {
 	broken := errors.New("connection reset")
 	base := &scripted{answer: func(int) *http.Response {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: &spied{Reader: io.MultiReader(strings.NewReader(`{"errcode":0,`), iotest.ErrReader(broken))}}
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: &spied{Reader: io.MultiReader(strings.NewReader(`{"errcode":0,`), &once{broken})}}
 	}}
 	resp, err := scriptedTransport(t, &pair{current: "good"}, base).RoundTrip(request(t, "GET", "http://a.fake/", nil))
 	if err != nil {
