@@ -226,7 +226,7 @@ func (f *Fetcher) get(ctx context.Context) (Result, error) {
 	if x := f.lastFailure(); !good && x.inForce(now) {
 		return f.fallback(f.again(x, now))
 	}
-	fl, _ := f.flights.start("fill", func() (*held, error) {
+	fl := f.flights.start("fill", func() (*held, error) {
 		return f.run(context.WithoutCancel(ctx), errand{why: whyMissing, enough: urgent})
 	})
 	var patience <-chan time.Time
@@ -285,7 +285,7 @@ func (f *Fetcher) Refresh(ctx context.Context) (Result, error) {
 	f.mu.Lock()
 	f.failure, f.rejected, f.same, f.tooOften = nil, "", verdictOn{}, verdictOn{}
 	f.mu.Unlock()
-	fl, _ := f.flights.start("refresh", func() (*held, error) {
+	fl := f.flights.start("refresh", func() (*held, error) {
 		return f.run(context.WithoutCancel(ctx), errand{why: whyAsked, enough: nothing})
 	})
 	select {

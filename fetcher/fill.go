@@ -23,6 +23,7 @@ type errand struct {
 	why    string
 	enough func(*held) time.Duration // a token that lives for longer need not be replaced
 	not    string                    // Fingerprint of the token that was rejected
+	masked string                    // that token, masked
 }
 
 func (e errand) forced() bool { return e.why == whyAsked }
@@ -95,7 +96,7 @@ func (f *Fetcher) settle(v view, e errand) (*held, error) {
 	if err := f.noteShared(v.at, v.state.Failure); err != nil {
 		f.judgeFailing()
 		if e.not != "" {
-			f.markRejected(e.not)
+			f.markRejected(e.not, f.now().after(rejectionLife))
 		}
 		return nil, f.again(f.lastFailure(), f.now())
 	}
@@ -148,6 +149,7 @@ func (f *Fetcher) locked(ctx context.Context, lock Lock, e errand) (*held, error
 	if h, err := f.settle(v, e); h != nil || err != nil {
 		return h, err
 	}
+	f.tellRejected(e)
 	begun := f.now()
 	token, from, err := f.fetch(ctx)
 	took := f.now().since(begun)
@@ -216,7 +218,7 @@ func (f *Fetcher) fetchFailed(ctx context.Context, lock Lock, v view, e errand, 
 	next.Failure = told
 	if e.not != "" {
 		next.Rejection = &rejection{Token: e.not}
-		f.markRejected(e.not)
+		f.markRejected(e.not, f.now().after(rejectionLife))
 		f.noteRejectFetch()
 	}
 	if f.writeState(ctx, lock, next) {

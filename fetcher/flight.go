@@ -24,18 +24,18 @@ type flight struct {
 	err  error
 }
 
-// start runs do, or joins the run of that name, and reports whether it was the first.
-func (g *flights) start(name string, do func() (*held, error)) (fl *flight, first bool) {
+// start runs do, or joins the run of that name.
+func (g *flights) start(name string, do func() (*held, error)) *flight {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if fl, ok := g.running[name]; ok {
-		return fl, false
+		return fl
 	}
-	fl = &flight{done: make(chan struct{})}
+	fl := &flight{done: make(chan struct{})}
 	if g.closed {
 		fl.err = ErrClosed
 		close(fl.done)
-		return fl, false
+		return fl
 	}
 	if g.running == nil {
 		g.running = map[string]*flight{}
@@ -53,7 +53,7 @@ func (g *flights) start(name string, do func() (*held, error)) (fl *flight, firs
 		}()
 		fl.held, fl.err = do()
 	}()
-	return fl, true
+	return fl
 }
 
 // join waits until nothing of the given name runs, or nothing at all if it is "".

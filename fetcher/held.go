@@ -112,11 +112,14 @@ func (f *Fetcher) isFormer(sum string) bool {
 	return slices.Contains(f.formers, sum)
 }
 
-// markRejected takes a token out of use, if it is the one in memory.
-func (f *Fetcher) markRejected(sum string) {
+// markRejected takes a token out of use, if it is the one in memory, until then or until what was said of it before.
+func (f *Fetcher) markRejected(sum string, until int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.rejected, f.rejectedUntil = sum, f.now().after(rejectionLife)
+	if f.rejected == sum {
+		until = max(until, f.rejectedUntil)
+	}
+	f.rejected, f.rejectedUntil = sum, until
 	if h := f.held.Load(); h != nil && h.sum == sum {
 		marked := *h
 		marked.rejected, marked.calm = true, 0

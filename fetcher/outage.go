@@ -22,7 +22,7 @@ const (
 func (f *Fetcher) withoutTable(ctx context.Context, e errand, trouble error) (*held, error) {
 	h, err := f.alone(ctx, e, trouble)
 	if err != nil && e.not != "" && !errors.Is(err, ErrSameToken) {
-		f.markRejected(e.not)
+		f.markRejected(e.not, f.now().after(rejectionLife))
 	}
 	return h, err
 }
@@ -66,6 +66,7 @@ func isConfiguration(err error) bool {
 
 // fetchAlone fetches a token for this process alone. It is written into the row when the database is back.
 func (f *Fetcher) fetchAlone(ctx context.Context, e errand, trouble error) (*held, error) {
+	f.tellRejected(e)
 	begun := f.now()
 	token, from, err := f.fetch(ctx)
 	took := f.now().since(begun)

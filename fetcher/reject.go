@@ -53,17 +53,25 @@ func (f *Fetcher) rejectIn(ctx context.Context, token string) (*held, error) {
 	if err := f.rejectMemo(now, sum); err != nil {
 		return nil, err
 	}
-	fl, first := f.flights.start("reject "+sum, func() (*held, error) {
-		return f.run(context.WithoutCancel(ctx), errand{why: whyRejected, enough: nothing, not: sum})
-	})
-	if first {
-		f.emit(Event{Kind: EventRejected, Token: Mask(token)})
+	if x := f.lastFailure(); x.inForce(now) && h != nil && h.sum == sum {
+		f.markRejected(sum, now.after(rejectionLife))
+		return nil, f.again(x, now)
 	}
+	fl := f.flights.start("reject "+sum, func() (*held, error) {
+		return f.run(context.WithoutCancel(ctx), errand{why: whyRejected, enough: nothing, not: sum, masked: Mask(token)})
+	})
 	select {
 	case <-fl.done:
 		return fl.held, fl.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// tellRejected tells of a rejection because of which the vendor is asked.
+func (f *Fetcher) tellRejected(e errand) {
+	if e.not != "" {
+		f.emit(Event{Kind: EventRejected, Token: e.masked})
 	}
 }
 

@@ -81,8 +81,8 @@ func (f *Fetcher) absorb(v view) standing {
 		return absent
 	}
 	now, before := f.now(), f.held.Load()
-	if f.isRejected(v) {
-		f.markRejected(v.sum)
+	if until, ok := f.isRejected(v); ok {
+		f.markRejected(v.sum, until) // which looking again makes no longer
 		return unfit
 	}
 	if f.isAlien(v) {
@@ -121,20 +121,20 @@ func (f *Fetcher) absorb(v view) standing {
 	return taken
 }
 
-// isRejected reports whether the vendor is known not to accept the row's token, and did not insist on it.
-func (f *Fetcher) isRejected(v view) bool {
+// isRejected reports whether the vendor is known not to accept the row's token, and did not insist on it; and until when that is to count.
+func (f *Fetcher) isRejected(v view) (until int64, rejected bool) {
 	if r := v.state.Rejection; r != nil && r.Token == v.sum {
 		if r.Same {
 			f.unreject(v.sum)
-			return false
+			return 0, false
 		}
-		if r.Ago < int(rejectionLife/time.Second) {
-			return true
+		if left := rejectionLife - time.Duration(r.Ago)*time.Second; left > 0 {
+			return v.at.after(left), true
 		}
 	} // or it was reported again, here, while nobody could ask the vendor and so tell the others
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.rejected == v.sum && v.at.mono < f.rejectedUntil
+	return f.rejectedUntil, f.rejected == v.sum && v.at.mono < f.rejectedUntil
 }
 
 func (f *Fetcher) unreject(sum string) {

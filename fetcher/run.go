@@ -15,7 +15,7 @@ import (
 // Without Run, calls of Token look at the row and refresh it in the background as needed: who calls it at least once a minute loses little.
 func (f *Fetcher) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		fl, _ := f.flights.start(tending, f.tend)
+		fl := f.flights.start(tending, f.tend)
 		select {
 		case <-fl.done:
 			if errors.Is(fl.err, ErrClosed) {

@@ -935,6 +935,26 @@ func TestScenario19_NothingThatIsToldShowsAToken(t *testing.T) {
 	})
 }
 
+// What is mended without anybody is no warning; and a report that comes late is not even told of.
+func TestScenario12_RejectionThatIsMendedIsNoWarning(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.NewOldValid)
+		var log strings.Builder
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		f := process(t, s, v, fetcher.WithLogger(logger))
+		wantToken(t, f, numbered(1))
+		late := process(t, s, v, fetcher.WithLogger(logger)) // has nothing in memory, as a command that is run
+		for _, p := range []*fetcher.Fetcher{f, f, late} {
+			if token, err := p.Reject(t.Context(), numbered(1)); err != nil || token != numbered(2) {
+				t.Fatalf("got %q, %v", token, err)
+			}
+		}
+		if n := strings.Count(log.String(), `msg="token rejected"`); n != 1 || strings.Contains(log.String(), "level=WARN") {
+			t.Errorf("the rejection is told of %d times, want once and no warning:\n%s", n, log.String())
+		}
+	})
+}
+
 func TestScenario20_FlappingRaisesAnAlarm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v := newTable(), newVendor(fetcher.NewOldDies)

@@ -205,9 +205,19 @@ const (
 	maxPauseAsked  = time.Hour // whatever the vendor asks for
 )
 
+// isParents reports whether it was a parent that had no token, so that this source's vendor was not asked. The parent remembers why for itself, and
+// answers by that; who remembered it for as long a second time would go on without a token after the parent has one again. A parent that has the
+// same token again is another matter: the vendor has just refused that.
+func isParents(source *SourceError) bool {
+	var parents *SourceError
+	return source != nil && errors.As(source.Err, &parents) && !errors.Is(source.Err, ErrSameToken)
+}
+
 func (f *Fetcher) backOff(class Class, attempts int, source *SourceError) time.Duration {
 	first, most := time.Second, time.Minute
 	switch {
+	case isParents(source):
+		source = nil // whose pause is the parent's
 	case class.Permanent():
 		return permanentPause
 	case class == ClassProtocol, class == ClassUnknown:

@@ -27,7 +27,7 @@ const (
 	EventFetchFailed  EventKind = "fetch_failed"  // it did not
 	EventAdopted      EventKind = "adopted"       // the row had a token that this process did not know
 	EventRestored     EventKind = "restored"      // the row was missing or old, and was written again
-	EventRejected     EventKind = "rejected"      // somebody said that the token was rejected, and it is the current one
+	EventRejected     EventKind = "rejected"      // somebody said that the current token was rejected, and the vendor is asked for another
 	EventHandedOut    EventKind = "handed_out"    // a token that was not in memory, or is stale, was handed out: see Origin
 	EventStoreTrouble EventKind = "store_trouble" // the database could not be used
 	EventStoreWell    EventKind = "store_well"    // it can be again
@@ -139,7 +139,7 @@ func (f *Fetcher) emit(e Event) {
 	}
 	level := slog.LevelInfo
 	switch e.Kind {
-	case EventFetchFailed, EventStoreTrouble, EventAlarm, EventRejected:
+	case EventFetchFailed, EventStoreTrouble, EventAlarm: // a rejection that another token follows is everyday life
 		level = slog.LevelWarn
 	case EventAdopted, EventHandedOut:
 		level = slog.LevelDebug

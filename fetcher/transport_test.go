@@ -253,3 +253,139 @@ func TestNewTransport_RefusesWhatCannotWork(t *testing.T) {
 		}
 	}
 }
+
+// A stub of the way to an API: what it was sent, and what it answers.
+type scripted struct {
+	sent   []*http.Request
+	answer func(n int) *http.Response
+}
+
+func (s *scripted) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.sent = append(s.sent, req)
+	return s.answer(len(s.sent)), nil
+}
+
+// A spied body tells how much of it was read, and whether it was closed.
+type spied struct {
+	io.Reader
+	read   int
+	closed bool
+}
+
+func (s *spied) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.read += n
+	return n, err
+}
+
+// once fails once, and has nothing more to say afterwards.
+type once struct{ err error }
+
+func (o *once) Read([]byte) (int, error) {
+	err := o.err
+	o.err = io.EOF
+	return 0, err
+}
+
+func (s *spied) Close() error { s.closed = true; return nil }
+
+func scriptedTransport(t *testing.T, tokens fetcher.Parent, base http.RoundTripper, opts ...fetcher.TransportOption) *fetcher.Transport {
+	t.Helper()
+	transport, err := fetcher.NewTransport(tokens, scheme, append(opts, fetcher.WithBase(base))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transport
+}
+
+func request(t *testing.T, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+// The vendor that gives the rejected token again is not asked the same again, and what is not returned is closed.
+func TestTransport_TheSameTokenIsNotSentTwice(t *testing.T) {
+	const rejection = `{"errcode":40014}`
+	for next, want := range map[string]int{"old": 1, "other": 2} {
+		bodies := []*spied{{Reader: strings.NewReader(rejection)}, {Reader: strings.NewReader(rejection)}}
+		base := &scripted{answer: func(n int) *http.Response {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: bodies[n-1]}
+		}}
+		resp, err := scriptedTransport(t, &pair{current: "old", next: next}, base).RoundTrip(request(t, "GET", "http://a.fake/", nil))
+		if err != nil || len(base.sent) != want || bodies[0].closed != (want == 2) {
+			t.Errorf("next is %s: %v, sent %d times, want %d; the first reply is closed: %v", next, err, len(base.sent), want, bodies[0].closed)
+		}
+		if text := said(t, resp, err); text != rejection {
+			t.Errorf("the caller reads %q", text)
+		}
+	}
+}
+
+func TestScenario19_RedirectToPlainHTTPDoesNotGetTheToken(t *testing.T) {
+	for location, gets := range map[string]bool{"http://api.fake/next": false, "https://api.fake/next": true, "https://API.fake/next": true} {
+		base := &scripted{answer: func(n int) *http.Response {
+			r := &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}
+			if n == 1 {
+				r.StatusCode, r.Header = http.StatusFound, http.Header{"Location": {location}}
+			}
+			return r
+		}}
+		for name, opts := range map[string][]fetcher.TransportOption{"": nil, "with hosts": {fetcher.WithHosts("Api.Fake")}} {
+			base.sent = nil
+			client := &http.Client{Transport: scriptedTransport(t, &pair{current: "good"}, base, opts...)}
+			resp, err := client.Do(request(t, "GET", "https://api.fake/", nil))
+			if _ = said(t, resp, err); len(base.sent) != 2 || !strings.Contains(base.sent[0].URL.RawQuery, "good") {
+				t.Fatalf("%s: sent %d requests, the first with %q", name, len(base.sent), base.sent[0].URL.RawQuery)
+			}
+			if got := strings.Contains(base.sent[1].URL.RawQuery, "good"); got != gets {
+				t.Errorf("%s %s gets the token: %v, want %v", name, location, got, gets)
+			}
+		}
+	}
+}
+
+// A stream is its reader's alone.
+func TestTransport_ReadsNothingOfAStream(t *testing.T) {
+	for name, reply := range map[string]http.Response{
+		"events":              {StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}},
+		"switching protocols": {StatusCode: 101, Header: http.Header{}},
+	} {
+		body := &spied{Reader: strings.NewReader("data: 1\n\n")}
+		reply.Body = body
+		base := &scripted{answer: func(int) *http.Response { return &reply }}
+		resp, err := scriptedTransport(t, &pair{current: "good"}, base).RoundTrip(request(t, "GET", "http://a.fake/", nil))
+		if err != nil || body.read != 0 || resp.Body != io.ReadCloser(body) {
+			t.Errorf("%s: %v, %d bytes were read", name, err, body.read)
+		}
+		_ = resp.Body.Close()
+	}
+}
+
+// What a broken connection left of the body is not taken for the whole.
+func TestTransport_BodyThatBreaksOffBreaksOffForTheCaller(t *testing.T) {
+	broken := errors.New("connection reset")
+	base := &scripted{answer: func(int) *http.Response {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: &spied{Reader: io.MultiReader(strings.NewReader(`{"errcode":0,`), &once{broken})}}
+	}}
+	resp, err := scriptedTransport(t, &pair{current: "good"}, base).RoundTrip(request(t, "GET", "http://a.fake/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if text, err := io.ReadAll(resp.Body); string(text) != `{"errcode":0,` || !errors.Is(err, broken) {
+		t.Errorf("the caller reads %q, %v", text, err)
+	}
+}
+
+// As http.RoundTripper demands, also of a request that is never sent.
+func TestTransport_ClosesTheBodyOfARequestThatIsNotSent(t *testing.T) {
+	body := &spied{Reader: strings.NewReader("x")}
+	_, err := scriptedTransport(t, &pair{err: errors.New("none")}, &scripted{}).RoundTrip(request(t, "POST", "http://a.fake/", body))
+	if err == nil || !body.closed {
+		t.Errorf("%v, closed: %v", err, body.closed)
+	}
+}

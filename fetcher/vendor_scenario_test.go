@@ -11,6 +11,7 @@ import (
 	"github.com/larder-cache/larder/fetcher"
 	"github.com/larder-cache/larder/fetcher/dingtalk"
 	"github.com/larder-cache/larder/fetcher/fetchertest"
+	"github.com/larder-cache/larder/fetcher/wecom"
 )
 
 // The scenarios that depend on how a vendor's replies look: through the real source and scheme, from a fake that has DingTalk's shapes.
@@ -211,6 +212,69 @@ func TestScenario14_OnlyRepliesThatBlameTheTokenReplaceIt(t *testing.T) {
 				}
 				if n, want := fake.Count("token"), map[bool]int{false: 1, true: 2}[c.replaced]; n != want {
 					t.Errorf("%d fetches, want %d", n, want)
+				}
+			})
+		})
+	}
+}
+
+// A ticket whose token cannot be had for wrong credentials is there as soon as the token is: with the right ones, or when the vendor changes its mind.
+func TestScenario07_TicketIsThereAsSoonAsItsTokenIs(t *testing.T) {
+	for name, mend := range map[string]func(t *testing.T, fake *fetchertest.Fake, open func(secret string) (token, ticket *fetcher.Fetcher)) *fetcher.Fetcher{
+		"with other credentials": func(_ *testing.T, fake *fetchertest.Fake, open func(string) (token, ticket *fetcher.Fetcher)) *fetcher.Fetcher {
+			_, ticket := open(fake.AppSecret) // started again
+			return ticket
+		},
+		"after an operator's refresh of the token": func(t *testing.T, fake *fetchertest.Fake, open func(string) (token, ticket *fetcher.Fetcher)) *fetcher.Fetcher {
+			fake.FailNext(1, fetchertest.BadCredentials)
+			token, ticket := open(fake.AppSecret)
+			if _, err := ticket.Token(t.Context()); err == nil {
+				t.Fatal("a ticket of a token that there is none of")
+			}
+			if _, err := token.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Second)
+			return ticket
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newTable()
+				fake := fetchertest.NewWeCom(fetchertest.InMemory())
+				t.Cleanup(fake.Close)
+				settings := []wecom.Option{wecom.WithBaseURL(fake.URL), wecom.WithHTTPClient(fake.Client())}
+				open := func(secret string) (token, ticket *fetcher.Fetcher) {
+					source, err := wecom.New(fake.AppKey, secret, settings...)
+					if err != nil {
+						t.Fatal(err)
+					}
+					token = process(t, s, source)
+					source, err = wecom.NewTicket(token, wecom.JSAPI, settings...)
+					if err != nil {
+						t.Fatal(err)
+					}
+					ticket, err = fetcher.NewOn(s, "ticket", source)
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = ticket.Close(t.Context()) })
+					return token, ticket
+				}
+				_, ticket := open("a-wrong-secret")
+				for range 60 {
+					_, err := ticket.Token(t.Context())
+					var failure *fetcher.SourceError
+					if !errors.As(err, &failure) || failure.Class != fetcher.ClassCredential {
+						t.Fatalf("got %v, want what is wrong with the token's credentials", err)
+					}
+					time.Sleep(time.Second)
+				}
+				if n := len(fake.Calls()); n != 1 {
+					t.Errorf("WeCom was asked %d times for a token with wrong credentials, want once", n)
+				}
+				if _, err := mend(t, fake, open).Token(t.Context()); err != nil {
+					t.Errorf("the ticket: %v", err)
 				}
 			})
 		})

@@ -194,7 +194,7 @@ func NewTicket(parent fetcher.Parent, opts ...Option) (*Source, error) {
 			RefreshAhead: 10 * time.Minute,
 			Renewal:      fetcher.RenewalUnknown,
 			App:          wire.TicketApp(name, parent),
-			Fingerprint:  fetcher.Fingerprint(name, string(s.api), s.String()),
+			Fingerprint:  wire.TicketFingerprint(parent, name, string(s.api), s.String()),
 		},
 		Subject:  "the parent's app",
 		Endpoint: s.Endpoint,

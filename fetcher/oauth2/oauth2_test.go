@@ -155,3 +155,36 @@ func TestNew_RefusesOptionsThatCannotWork(t *testing.T) {
 		t.Errorf("no URL: %v", s)
 	}
 }
+
+// The header has the secret as a form writes it, in base64, which is another string than the secret in base64.
+func TestSource_ErrorsDoNotHaveTheHeader(t *testing.T) {
+	const id, secret = "the-client", "s3cr/t+with=signs"
+	var sent string
+	s, err := oauth2.New("https://login.example.com/token", id, secret, oauth2.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		sent = strings.TrimPrefix(r.Header.Get("Authorization"), "Basic ")
+		return nil, fmt.Errorf("cannot send %v", r.Header)
+	})}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Fetch(t.Context()); err == nil || len(sent) < 20 || strings.Contains(err.Error(), sent[16:]) {
+		t.Errorf("got %v, which shows %q", err, sent)
+	}
+}
+
+// Whoever asks for other scopes, or another audience, is refused for other reasons.
+func TestNew_FingerprintFollowsTheParameters(t *testing.T) {
+	seen := map[string]string{}
+	for name, opts := range map[string][]oauth2.Option{
+		"none": nil, "scope": {oauth2.WithScopes("a")}, "another scope": {oauth2.WithScopes("b")}, "audience": {oauth2.WithParam("audience", "a")}, "body": {oauth2.WithBodyAuth()},
+	} {
+		s, err := oauth2.New("https://login.example.com/token", "id", "secret", opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := seen[s.Info().Fingerprint]; ok {
+			t.Errorf("%s and %s have the same fingerprint", name, other)
+		}
+		seen[s.Info().Fingerprint] = name
+	}
+}

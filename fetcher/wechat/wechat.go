@@ -142,7 +142,7 @@ func NewTicket(parent fetcher.Parent, ticket Ticket, opts ...Option) (*Source, e
 			RefreshAhead: 10 * time.Minute,
 			Renewal:      fetcher.RenewalUnknown,
 			App:          wire.TicketApp(name, parent),
-			Fingerprint:  fetcher.Fingerprint(name, s.String()),
+			Fingerprint:  wire.TicketFingerprint(parent, name, s.String()),
 		},
 		Subject:  "the parent's app",
 		Endpoint: s.Endpoint,

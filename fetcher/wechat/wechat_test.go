@@ -1,7 +1,10 @@
 package wechat_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -118,3 +121,24 @@ func TestNew_NamesTheRequestThatWeChatNames(t *testing.T) {
 		t.Errorf("got\n%v, want\n%s", err, want)
 	}
 }
+
+// WeChat grants force_refresh 20 times a day, and it ends the token that others use.
+func TestNewStable_NeverForcesARefresh(t *testing.T) {
+	var sent string
+	source, err := wechat.NewStable("wx1", "secret", wechat.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		sent = string(body)
+		return nil, errors.Join(err, errors.New("enough"))
+	})}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = source.Fetch(t.Context())
+	if want := `{"appid":"wx1","force_refresh":false,"grant_type":"client_credential","secret":"secret"}`; sent != want {
+		t.Errorf("sent %s, want %s", sent, want)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

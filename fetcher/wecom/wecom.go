@@ -66,7 +66,8 @@ func New(corpID, corpSecret string, opts ...Option) (*Source, error) {
 		return nil, err
 	}
 	secret := wire.NewSecret(corpSecret)
-	about := info("wecom gettoken", s, corpID, corpSecret)
+	about := info("wecom gettoken")
+	about.Fingerprint = fetcher.Fingerprint(about.Name, s.String(), corpID, corpSecret)
 	// The apps of an organisation have its id in common and differ by their secrets alone, which change. So two of them on one key are not noticed, but
 	// another organisation's app is, or another vendor's.
 	about.App = fetcher.Fingerprint("wecom", corpID)
@@ -111,7 +112,8 @@ func NewTicket(parent fetcher.Parent, ticket Ticket, opts ...Option) (*Source, e
 	if err != nil {
 		return nil, err
 	}
-	about := info("wecom "+string(ticket)+" ticket", s)
+	about := info("wecom " + string(ticket) + " ticket")
+	about.Fingerprint = wire.TicketFingerprint(parent, about.Name, s.String())
 	about.App = wire.TicketApp(about.Name, parent)
 	return &Source{wire.NewSource(wire.Spec{
 		Info:     about,
@@ -124,7 +126,7 @@ func NewTicket(parent fetcher.Parent, ticket Ticket, opts ...Option) (*Source, e
 	})}, nil
 }
 
-func info(name string, s *settings, credentials ...string) fetcher.Info {
+func info(name string) fetcher.Info {
 	return fetcher.Info{
 		Name:            name,
 		Margin:          time.Minute,
@@ -132,6 +134,5 @@ func info(name string, s *settings, credentials ...string) fetcher.Info {
 		RefreshAhead:    4 * time.Minute,
 		MaxRefreshAhead: 5 * time.Minute,
 		Renewal:         fetcher.SameRemainder,
-		Fingerprint:     fetcher.Fingerprint(append([]string{name, s.String()}, credentials...)...),
 	}
 }

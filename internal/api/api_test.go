@@ -11,11 +11,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/internal/leak"
 	"github.com/larder-cache/larder/internal/testdb"
 )
 
@@ -33,15 +36,24 @@ type fakeFetcher struct {
 	life     time.Duration
 	err      error
 	fresh    error
+	refuses  error // of Reject alone
+	hangs    bool  // until its caller has had enough
 	rejected []string
 }
 
-func (f *fakeFetcher) Get(context.Context) (fetcher.Result, error) {
+func (f *fakeFetcher) Get(ctx context.Context) (fetcher.Result, error) {
+	if f.hangs {
+		<-ctx.Done()
+		return fetcher.Result{}, ctx.Err()
+	}
 	return fetcher.Result{Token: fetcher.Token{Value: f.token, ExpiresIn: f.life}}, f.err
 }
 
 func (f *fakeFetcher) Reject(_ context.Context, token string) (string, error) {
 	f.rejected = append(f.rejected, token)
+	if f.refuses != nil {
+		return "", f.refuses
+	}
 	if f.err == nil {
 		f.token = newer
 	}
@@ -69,15 +81,23 @@ type fixture struct {
 	handler http.Handler
 	fetcher *fakeFetcher
 	log     bytes.Buffer
+	tokens  map[string]Fetcher
 	ping    error
+	pings   func(context.Context) error // if it is not nil
 }
 
 func newFixture(keys ...Key) *fixture {
 	f := &fixture{fetcher: &fakeFetcher{token: token, life: time.Hour}}
+	f.tokens = map[string]Fetcher{"t": f.fetcher}
 	f.handler = Handler(Config{
-		Tokens:  map[string]Fetcher{"t": f.fetcher},
-		Keys:    keys,
-		Ping:    func(context.Context) error { return f.ping },
+		Tokens: f.tokens,
+		Keys:   keys,
+		Ping: func(ctx context.Context) error {
+			if f.pings != nil {
+				return f.pings(ctx)
+			}
+			return f.ping
+		},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }),
 		Logger:  slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -168,9 +188,12 @@ func TestService_ErrorsAreProblems(t *testing.T) {
 		{"rejected too often", "POST", "/v1/tokens/t/reject", `{"access_token":"x"}`, []string{isJSON}, fetcher.ErrRejectedTooOften, 429, "only just now"},
 		{"no JSON", "POST", "/v1/tokens/t/reject", "secret", []string{isJSON}, nil, 400, "want a JSON object"},
 		{"no content type", "POST", "/v1/tokens/t/reject", `{"access_token":"x"}`, nil, nil, 415, "Content-Type"},
+		{"a form", "POST", "/v1/tokens/t/reject", `{"access_token":"x"}`, []string{"Content-Type: text/plain"}, nil, 415, "Content-Type"},
+		{"a content type that is none", "POST", "/v1/tokens/t/reject", `{"access_token":"x"}`, []string{"Content-Type: application/json; ="}, nil, 415, "Content-Type"},
 		{"no token in it", "POST", "/v1/tokens/t/reject", `{}`, []string{isJSON}, nil, 400, "access_token is missing"},
 		{"a long body", "POST", "/v1/tokens/t/reject", `{"access_token":"` + strings.Repeat("x", maxBody) + `"}`, []string{isJSON}, nil, 413, "65536 bytes"},
 		{"a wrong parameter", "GET", "/readyz?fresh=-1", "", nil, nil, 400, "want 0 to 1d; want seconds or a duration, such as 600"},
+		{"a parameter beyond all lives", "GET", "/readyz?fresh=25h", "", nil, nil, 400, "want 0 to 1d"},
 		{"a wrong duration", "GET", "/readyz?fresh=soon", "", nil, nil, 400, "fresh: want seconds or a duration, such as 600"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -212,6 +235,56 @@ func TestService_RejectedTooOftenSaysWhenToComeBack(t *testing.T) {
 	}
 }
 
+// A rejection that fails is told, though there may be a token still.
+func TestService_RejectThatFailsAnswersNoToken(t *testing.T) {
+	f := newFixture()
+	f.fetcher.refuses = &fetcher.SourceError{Source: "dingtalk", Class: fetcher.ClassConfig, Message: "the same again"}
+	w := f.do("POST", "/v1/tokens/t/reject", `{"access_token":"`+token+`"}`, isJSON)
+	if w.Code != 502 || !strings.Contains(w.Body.String(), "the same again") || strings.Contains(w.Body.String(), token) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestService_AnswersInTimeWhateverHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		f.fetcher.hangs = true
+		begun := time.Now()
+		if w := f.do("GET", "/v1/tokens/t", ""); w.Code != 504 || time.Since(begun) != 30*time.Second {
+			t.Errorf("a token: %d after %v, want 504 after 30 s", w.Code, time.Since(begun))
+		}
+		f.pings = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		begun = time.Now()
+		if w := f.do("GET", "/readyz", ""); w.Code != 503 || time.Since(begun) != 2*time.Second {
+			t.Errorf("readyz: %d after %v, want 503 after 2 s", w.Code, time.Since(begun))
+		}
+	})
+}
+
+// A name may be anything that a row's key may be, and no spelling of a path leads to another token or past the key.
+func TestService_NamesAreTakenFromThePathAsTheyAre(t *testing.T) {
+	names := []string{"a/b", "..", ".", "../../metrics", "t/reject", "träger", "a b", "a?b", "%2e", "日"}
+	f := newFixture(Key{Secret: apiKey, Roles: []Role{RoleTokens}})
+	for _, name := range names {
+		f.tokens[name] = &fakeFetcher{token: "of " + name, life: time.Hour}
+	}
+	auth := "Authorization: Bearer " + apiKey
+	for _, name := range names {
+		path := "/v1/tokens/" + strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
+		if w := f.do("GET", path, "", auth); w.Code != 200 || !strings.Contains(w.Body.String(), `"of `+name+`"`) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+		if w := f.do("GET", path, ""); w.Code != 401 {
+			t.Errorf("%s without a key: %d %s", path, w.Code, w.Body)
+		}
+	}
+	for _, path := range []string{"/v1/tokens/..%2f", "/v1/tokens/..%2ft", "/v1/tokens/%2e%2e%2ft", "/v1/tokens/t%00", "/v1/tokens/T", "/v1/tokens/t%2f", "/v1/tokens/t;x", "/v1/%74okens%2ft", "/V1/tokens/t", "/v1/tokens/%ff"} {
+		if w := f.do("GET", path, "", auth); w.Code != 404 || !strings.Contains(w.Body.String(), `"status":404`) || strings.Contains(w.Body.String(), token) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
 // The router redirects //x to /x also where there is nothing.
 func TestService_NothingAtAPathWithDoubleSlashesIsNoRedirect(t *testing.T) {
 	for _, path := range []string{"//v2", "/v1/../v2", "/v1//tokens/t/"} {
@@ -239,11 +312,22 @@ func TestService_KeysAndRoles(t *testing.T) {
 		{"Authorization: Bearer ", []Role{RoleAdmin}, "/v1/tokens/t", 401},
 		{"Authorization: Basic " + apiKey, []Role{RoleAdmin}, "/v1/tokens/t", 401},
 		{"X-Key: " + apiKey, []Role{RoleAdmin}, "/v1/tokens/t", 401},
+		{"Authorization: Bearer " + apiKey, []Role{RoleRead, RoleWrite}, "POST /v1/tokens/t/reject", 403},
+		{"Authorization: Bearer " + apiKey, []Role{RoleTokens}, "POST /v1/tokens/t/reject", 415}, // it may, but this is no JSON
+		{"Authorization: Bearer " + apiKey, []Role{RoleTokens}, "/v1/tokens", 200},
+		{"Authorization: Bearer " + apiKey, []Role{}, "/v1/tokens", 403},
+		{"X-Key: none", []Role{RoleAdmin}, "/v1/tokens", 401},
+		{"X-Key: none", []Role{RoleAdmin}, "/metrics", 401},
+		{"X-Key: none", []Role{RoleAdmin}, "POST /v1/tokens/t/reject", 401},
 		{"X-Key: none", nil, "/healthz", 200},
 		{"X-Key: none", nil, "/readyz", 200},
 	} {
 		f := newFixture(Key{Secret: apiKey, Roles: tt.roles})
-		w := f.do("GET", tt.path, "", tt.header, "Host: larder.internal")
+		method, path, ok := strings.Cut(tt.path, " ")
+		if !ok {
+			method, path = "GET", tt.path
+		}
+		w := f.do(method, path, "", tt.header, "Host: larder.internal")
 		if w.Code != tt.status {
 			t.Errorf("%s with %v at %s: %d, want %d", tt.header, tt.roles, tt.path, w.Code, tt.status)
 		}
@@ -268,7 +352,7 @@ func TestService_RefusesPagesOfOtherSites(t *testing.T) {
 			t.Errorf("%v: %d %s", headers, w.Code, w.Body)
 		}
 	}
-	for _, host := range []string{"", "localhost:8420", "127.0.0.1", "[::1]:8420", "127.1.2.3:1", "LocalHost:8420", "localhost.", "localhost.:8420"} {
+	for _, host := range []string{"", "localhost:8420", "127.0.0.1", "[::1]:8420", "[::1]", "127.1.2.3:1", "LocalHost:8420", "localhost.", "localhost.:8420"} {
 		if w := f.do("GET", "/v1/tokens/t", "", "Host: "+host); w.Code != 200 {
 			t.Errorf("%s: %d", host, w.Code)
 		}
@@ -290,7 +374,7 @@ func TestService_ReadyWhenTheDatabaseAnswersAndTokensAreFresh(t *testing.T) {
 		{"/readyz?fresh=2h", nil, nil, 503, `token \"t\" is not fresh`},
 		{"/readyz?fresh=3601", nil, nil, 503, `token \"t\" is not fresh`},
 		{"/readyz", errors.New("p@ss"), nil, 503, "the database does not answer"},
-		{"/readyz", errors.New("p@ss"), errors.New("none"), 503, `; token \"t\" is not fresh`},
+		{"/readyz", errors.New("p@ss"), errors.New("p@ss"), 503, `; token \"t\" is not fresh`},
 		{"/healthz", errors.New("p@ss"), errors.New("none"), 200, "ok"},
 	} {
 		f.ping, f.fetcher.fresh = tt.ping, tt.fresh
@@ -308,13 +392,30 @@ func TestService_LogsNeitherKeysNorTokens(t *testing.T) {
 	f.do("GET", "/v1/tokens/t", "", auth+"x")
 	f.fetcher.err = errors.New("down")
 	f.do("GET", "/v1/tokens/t", "", auth)
+	f.do("GET", "/v1/tokens/t%0Alevel=ERROR?key="+apiKey+"&access_token="+token, "", auth) // which nobody should send
 	for _, secret := range []string{apiKey, token, newer} {
 		if strings.Contains(f.log.String(), secret) {
 			t.Errorf("the log contains %s:\n%s", secret, f.log.String())
 		}
 	}
-	if strings.Count(f.log.String(), "\n") != 4 {
+	if strings.Count(f.log.String(), "\n") != 5 {
 		t.Errorf("want a line a request:\n%s", f.log.String())
+	}
+	if strings.Count(f.log.String(), "level=WARN") != 1 {
+		t.Errorf("want a warning of what is not the callers' doing, and of nothing else:\n%s", f.log.String())
+	}
+	if !strings.Contains(f.log.String(), "/v1/tokens/t%0Alevel") {
+		t.Errorf("want paths escaped:\n%s", f.log.String())
+	}
+}
+
+func TestKey_IsNotPrinted(t *testing.T) {
+	k := Key{Secret: apiKey, Roles: []Role{RoleRead}, Source: "larder.yaml:7"}
+	for _, v := range []any{k, &k, []Key{k}, Config{Keys: []Key{k}}} {
+		leak.None(t, "a key", leak.Printed(v), apiKey)
+	}
+	if got := fmt.Sprint(k); !strings.Contains(got, "larder.yaml:7") {
+		t.Errorf("got %s, want where it is configured", got)
 	}
 }
 

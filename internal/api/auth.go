@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,10 +26,19 @@ const (
 
 // A Key opens the service to those who present it.
 type Key struct {
-	Secret string
+	Secret string `json:"-"`
 	Roles  []Role
 	Source string // where it is configured, for messages
 }
+
+// String says where the key is configured.
+func (k Key) String() string { return "the API key of " + k.Source }
+
+// Format prints the key as String does, whatever the verb: logs and errors show no secret.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+
+// LogValue returns what String does.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // The least that a key has which nobody finds by trying: 16 characters, of which 6 are different.
 const (
@@ -44,7 +55,7 @@ func (k Key) Weak() string {
 	if utf8.RuneCountInString(k.Secret) >= leastCharacters && len(different) >= leastDifferent {
 		return ""
 	}
-	return fmt.Sprintf("the API key of %s can be guessed: want %d characters or more, at random, as openssl rand -hex 32 prints them", k.Source, leastCharacters)
+	return fmt.Sprintf("%v can be guessed: want %d characters or more, at random, as openssl rand -hex 32 prints them", k, leastCharacters)
 }
 
 // A digestedKey is compared in a time that says nothing about the key, not even its length.

@@ -3,7 +3,12 @@ package tokens
 import (
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,7 +198,7 @@ func TestNew_TicketsOfTwoKindsOnOneKeyAreNoticed(t *testing.T) {
 
 func TestNew_SaysWhichTokenCannotBe(t *testing.T) {
 	const secret = "wr0ng-s3cret"
-	long := time.Hour
+	long, less := time.Hour, -time.Second
 	for name, c := range map[string]struct {
 		token config.Token
 		want  string
@@ -209,6 +214,7 @@ func TestNew_SaysWhichTokenCannotBe(t *testing.T) {
 		"a ticket without its token": {config.Token{Source: "wecom_ticket", API: "jsapi", Options: map[string]config.Secret{"token": "elsewhere"}}, `"elsewhere"`},
 		"a ticket of another kind":   {config.Token{Source: "wechat_ticket", API: "agent_config", Options: map[string]config.Secret{"token": "app"}}, "agent_config"},
 		"a timeout of nothing":       {config.Token{Source: "dingtalk", AppKey: "k", AppSecret: secret, Timeout: new(time.Duration)}, "timeout"},
+		"a grace of less":            {config.Token{Source: "dingtalk", AppKey: "k", AppSecret: secret, Stale: &less}, "stale"},
 		"an interval of nothing":     {config.Token{Source: "dingtalk", AppKey: "k", AppSecret: secret, RejectInterval: new(time.Duration)}, "reject interval"},
 		"no key":                     {config.Token{Source: "dingtalk", AppKey: "k", AppSecret: secret, Margin: &long}, "key"},
 	} {
@@ -253,3 +259,78 @@ func TestNew_AppliesTheSettingsOfEveryToken(t *testing.T) {
 		t.Errorf("a second rejection: %v, want to wait for an hour and a half", err)
 	}
 }
+
+// The settings of a vendor reach its requests.
+func TestNew_AppliesTheSettingsOfAVendor(t *testing.T) {
+	var mu sync.Mutex
+	var last string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		last = fmt.Sprintf("%s %s %s", r.Method, r.URL.Path, body)
+		mu.Unlock()
+		_, _ = io.WriteString(w, `{"access_token":"a-token-of-them-all","accessToken":"a-token-of-them-all","app_access_token":"a-token-of-them-all","jsapiTicket":"a-ticket-of-them-all"}`)
+	}))
+	t.Cleanup(server.Close)
+	option := func(pairs ...string) map[string]config.Secret {
+		m := map[string]config.Secret{}
+		for i := 0; i < len(pairs); i += 2 {
+			m[pairs[i]] = config.Secret(pairs[i+1])
+		}
+		return m
+	}
+	url := option("token_url", server.URL+"/oauth")
+	for name, c := range map[string]struct {
+		token config.Token
+		want  []string // of the request
+		life  time.Duration
+	}{
+		"corp_id":    {config.Token{Source: "dingtalk", API: "v1.0", Options: option("corp_id", "corp-7")}, []string{"POST /v1.0/oauth2/accessToken", `"corpId":"corp-7"`}, 7000 * time.Second},
+		"api app":    {config.Token{Source: "feishu", API: "app"}, []string{"/app_access_token/internal"}, 7000 * time.Second},
+		"v1.0":       {config.Token{Source: "dingtalk_ticket", API: "v1.0", Options: option("token", "parent")}, []string{"POST /v1.0/oauth2/jsapiTickets"}, 7000 * time.Second},
+		"auth body":  {config.Token{Source: "oauth2", Options: merged(url, option("auth", "body"))}, []string{"client_id=k", "client_secret=the-secret"}, 4*time.Minute + 30*time.Second},
+		"scope":      {config.Token{Source: "oauth2", Options: merged(url, option("scope", " read  write "))}, []string{"scope=read+write"}, 4*time.Minute + 30*time.Second},
+		"life":       {config.Token{Source: "oauth2", Options: merged(url, option("life", "2h"))}, []string{"POST /oauth"}, 2*time.Hour - 30*time.Second},
+		"no setting": {config.Token{Source: "dingtalk"}, []string{"GET /gettoken"}, 7000 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.token.Key, c.token.AppKey, c.token.AppSecret = "t", "k", "the-secret"
+			if c.token.Source != "oauth2" {
+				c.token.BaseURL = server.URL
+			}
+			told := make(events, 100)
+			set, err := New(openStore(t), []config.Token{c.token, {Key: "parent", Source: "dingtalk", AppKey: "k", AppSecret: "s", BaseURL: server.URL}}, fetcher.WithObserver(told))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = set.Close(t.Context()) })
+			got, err := set[0].Get(t.Context())
+			if err != nil || got.Token.ExpiresIn > c.life || got.Token.ExpiresIn < c.life-10*time.Second {
+				t.Errorf("got %v, %v, want a token for %v", got, err, c.life)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, want := range c.want {
+				if !strings.Contains(last, want) {
+					t.Errorf("the request was %s, want %s", last, want)
+				}
+			}
+			if len(told) == 0 {
+				t.Error("the observer for all was not told")
+			}
+		})
+	}
+}
+
+func merged(of ...map[string]config.Secret) map[string]config.Secret {
+	all := map[string]config.Secret{}
+	for _, m := range of {
+		maps.Copy(all, m)
+	}
+	return all
+}
+
+// events are those that an observer was told of.
+type events chan fetcher.Event
+
+func (e events) Observe(event fetcher.Event) { e <- event }

@@ -80,7 +80,7 @@ func (d *Dialect) Parse(reply Reply) (fetcher.Token, *fetcher.SourceError) {
 func (d *Dialect) refused(reply Reply, refusal Refusal) *fetcher.SourceError {
 	m, known := d.Judge(refusal.Code)
 	if !known || refusal.Code == "" {
-		if refusal.Code == "" && reply.Status < 300 {
+		if refusal.Code == "" && reply.Status/100 == 2 {
 			return nil
 		}
 		m = d.byStatus(reply.Status)

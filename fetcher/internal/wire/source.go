@@ -45,6 +45,15 @@ func TicketApp(kind string, parent fetcher.Parent) string {
 	return fetcher.Fingerprint(kind, p.Info().App)
 }
 
+// TicketFingerprint returns the [fetcher.Info]'s Fingerprint of a ticket that is asked for as parts say. It changes with the parent's, if the parent
+// tells that: a refusal of the app's credentials is one of its tickets too, and ends with them.
+func TicketFingerprint(parent fetcher.Parent, parts ...string) string {
+	if p, ok := parent.(interface{ Info() fetcher.Info }); ok {
+		parts = append(parts, p.Info().Fingerprint)
+	}
+	return fetcher.Fingerprint(parts...)
+}
+
 // Info describes the source.
 func (s Source) Info() fetcher.Info { return s.spec.Info }
 

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -119,9 +120,19 @@ func lost(ctx context.Context, err error, after time.Duration) *fetcher.SourceEr
 		if errors.As(err, &withURL) {
 			err = withURL.Err
 		}
-		failure.Message = err.Error()
+		failure.Message = unquoted(err.Error())
 	}
 	return failure
+}
+
+// malformed finds where net/http's error on what is no HTTP begins to repeat it, which may be the reply, token and all.
+var malformed = regexp.MustCompile(`malformed [A-Za-z/ ]*[A-Za-z]`)
+
+func unquoted(text string) string {
+	if at := malformed.FindStringIndex(text); at != nil {
+		return text[:at[1]]
+	}
+	return text
 }
 
 func mediaType(header http.Header) string {
