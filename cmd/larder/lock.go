@@ -55,10 +55,11 @@ Exit status 1 if another owner holds it, after --wait. With -o json: {"name","ow
 				if err := block(ctx, lock, time.Duration(wait)); err != nil {
 					return err
 				}
-				if a.json() {
-					return a.printJSON(lockView{args[0], lock.Owner(), int64((time.Duration(ttl) + time.Second - 1) / time.Second)})
+				err := a.printLock(lock, time.Duration(ttl))
+				if err != nil && !cmd.Flags().Changed("owner") {
+					giveBack(ctx, lock) // nobody else could: nobody has read its owner
 				}
-				return a.println(lock.Owner())
+				return err
 			})
 		},
 	}
@@ -67,6 +68,13 @@ Exit status 1 if another owner holds it, after --wait. With -o json: {"name","ow
 	cmd.Flags().StringVar(&owner, "owner", "", "the owner to take it for (default: a new one: this machine, this process, random text)")
 	_ = cmd.MarkFlagRequired("ttl") // it exists; completion offers it first
 	return cmd
+}
+
+func (a *app) printLock(lock *store.Lock, ttl time.Duration) error {
+	if a.json() {
+		return a.printJSON(lockView{lock.Name(), lock.Owner(), int64((ttl + time.Second - 1) / time.Second)})
+	}
+	return a.println(lock.Owner())
 }
 
 // A lockView is a lock that was taken, as -o json prints it.
