@@ -86,8 +86,9 @@ type Stats struct {
 // written, which leaves it a year to be told apart from one that is meant.
 const foreverFrom = 9 * 365 * 24 * time.Hour
 
-// isForever also takes the last second that an INT column holds for forever, because that is what Forever writes there.
-func (e Entry) isForever() bool {
+// Forever reports whether the row is live and was stored forever, as far as its expiration tells: it lies more than nine years ahead, or is the last
+// second that an INT column holds, which is what Forever writes there.
+func (e Entry) Forever() bool {
 	return e.TTL > foreverFrom || e.Live() && e.Expiration == math.MaxInt32
 }
 
@@ -218,7 +219,7 @@ func (t *tally) look(s *Store, row listed) {
 	} else {
 		t.stats.Expired.add(one)
 	}
-	if e.isForever() {
+	if e.Forever() {
 		t.stats.Forever.add(one)
 	}
 	if len(t.biggest) < t.most {
@@ -230,7 +231,7 @@ func (t *tally) look(s *Store, row listed) {
 }
 
 func bucketOf(buckets []Bucket, e Entry) int {
-	if e.isForever() {
+	if e.Forever() {
 		return len(buckets) - 1
 	}
 	for i, b := range buckets {

@@ -274,7 +274,7 @@ func (a *app) drawBiggest(d *drawing, title string, s *store.Store, biggest []st
 	t := term.NewTable(&d.text, d.output, term.Column{Least: 8, Middle: true}, term.Column{}, term.Column{Right: true}, term.Column{})
 	for _, e := range biggest {
 		t.Add(term.Cell{Text: a.viewKey(s, e, false, reveal).Text}, term.Cell{Text: e.Type}, term.Cell{Text: bytesText(e.Size)},
-			term.Cell{Text: expires(e.TTL), Style: urgency(e.TTL)})
+			term.Cell{Text: entryExpires(e), Style: urgency(e.TTL)})
 	}
 	_ = t.Flush() // as above
 }
