@@ -255,7 +255,7 @@ func nothingListed(s *store.Store, o store.ListOptions) string {
 	if o.Pattern != "" {
 		text += fmt.Sprintf(" that match %q", o.Pattern)
 	}
-	if !o.AllPrefixes {
+	if !o.AllPrefixes && s.Prefix() != "" {
 		text += fmt.Sprintf(" with prefix %q; --all-prefixes shows those of others", s.Prefix())
 	}
 	if o.State == store.Live {

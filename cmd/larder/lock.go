@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,8 @@ func newLockAcquireCmd(a *app) *cobra.Command {
 		Use:   "acquire NAME --ttl TTL",
 		Short: "Take the lock NAME for TTL and print its owner, which release wants",
 		Long: `Take the lock NAME for TTL and print its owner, which release wants. It ends by itself after TTL. The owner names this
-machine and process, unless --owner says another one. Who holds a lock may take it again, for another TTL. PHP gives it back with Cache::restoreLock(NAME, OWNER)->release().
+machine and the process that runs this command, unless --owner says another one: web-2:4711:k3zq6w2b7oumf5ax. Who holds a lock may take
+it again, for another TTL. PHP gives it back with Cache::restoreLock(NAME, OWNER)->release().
 
 Exit status 1 if another owner holds it, after --wait. With -o json: {"name","owner","ttl"}.`,
 		Example: "  owner=$(larder lock acquire report --ttl 10m --wait 5s) && {\n    php artisan report:send\n    larder lock release report --owner \"$owner\"\n  }",
@@ -49,7 +51,7 @@ Exit status 1 if another owner holds it, after --wait. With -o json: {"name","ow
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				if !cmd.Flags().Changed("owner") {
-					owner = newLockOwner()
+					owner = newLockOwner(os.Getppid()) // this process ends before the lock does
 				}
 				lock := s.RestoreLock(args[0], owner, time.Duration(ttl))
 				if err := block(ctx, lock, time.Duration(wait)); err != nil {
@@ -65,7 +67,7 @@ Exit status 1 if another owner holds it, after --wait. With -o json: {"name","ow
 	}
 	cmd.Flags().Var(&ttl, "ttl", "how long it lasts: seconds, or as 10m, 2h, 1d")
 	cmd.Flags().Var(&wait, "wait", "how long to wait while another owner holds it (default: not at all)")
-	cmd.Flags().StringVar(&owner, "owner", "", "the owner to take it for (default: a new one: this machine, this process, random text)")
+	cmd.Flags().StringVar(&owner, "owner", "", "the owner to take it for (default: a new one: machine, calling process, random text)")
 	_ = cmd.MarkFlagRequired("ttl") // it exists; completion offers it first
 	return cmd
 }
@@ -220,7 +222,7 @@ found. That the lock cannot be given back at the end changes no exit status: it 
 			}
 			r.command = args[1:]
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
-				return a.runLocked(ctx, s.RestoreLock(args[0], newLockOwner(), time.Duration(r.ttl)), r)
+				return a.runLocked(ctx, s.RestoreLock(args[0], newLockOwner(os.Getpid()), time.Duration(r.ttl)), r)
 			})
 		},
 	}

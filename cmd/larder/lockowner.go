@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// newLockOwner returns an owner that nobody else has and that tells who holds the lock: this machine, this process, and 80 random bits, as in
+// newLockOwner returns an owner that nobody else has and that tells who holds the lock: this machine, the process, and 80 random bits, as in
 // web-2:4711:k3zq6w2b7oumf5ax.
-func newLockOwner() string {
+func newLockOwner(process int) string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = ""
 	}
-	return lockOwner(host, os.Getpid(), rand.Text())
+	return lockOwner(host, process, rand.Text())
 }
 
 // maxOwnerHost is how much of a machine's name an owner has. It is Linux's bound, and leaves the owner far below the 255 characters of its column.

@@ -25,8 +25,8 @@ func TestLockOwner_IsOneWordThatNamesMachineAndProcess(t *testing.T) {
 func TestNewLockOwner_IsNewEachTime(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
-		owner := newLockOwner()
-		if seen[owner] || !regexp.MustCompile(`^[\w.-]+:\d+:[a-z2-7]{16}$`).MatchString(owner) {
+		owner := newLockOwner(4711)
+		if seen[owner] || !regexp.MustCompile(`^[\w.-]+:4711:[a-z2-7]{16}$`).MatchString(owner) {
 			t.Fatalf("%q, again: %t", owner, seen[owner])
 		}
 		seen[owner] = true
