@@ -122,6 +122,8 @@ type Fetcher struct {
 	trouble  atomic.Bool  // the database could not be used last time
 	own      atomic.Bool  // the row has had a token of this app, as far as this process knows
 
+	logging logging
+
 	mu            sync.Mutex // of what follows, and of writing held
 	formers       []string   // Fingerprints of the tokens that the one in memory came after, the last one last
 	rejected      string     // Fingerprint of the last token that was rejected, and has no successor
@@ -161,7 +163,7 @@ func NewOn(table Store, key string, source Source, opts ...Option) (*Fetcher, er
 	}
 	f := &Fetcher{
 		born: time.Now(), config: c, table: table, key: key, source: source, info: info,
-		spread: 1 + wideJitter*(2*rand.Float64()-1), alarms: map[AlarmKind]raised{},
+		spread: 1 + wideJitter*(2*rand.Float64()-1), alarms: map[AlarmKind]raised{}, logging: logging{to: c.logger},
 	}
 	return f, nil
 }

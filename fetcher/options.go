@@ -188,8 +188,8 @@ func WithObserver(o Observer) Option {
 	}
 }
 
-// WithLogger sets where what happens is logged: what somebody should look at as a warning, the rest as info or debug. Nothing of it
-// is a secret; of tokens the first 4 characters are shown. Defaults to nowhere.
+// WithLogger sets where what happens is logged: what somebody should look at as a warning, the rest as info or debug. A fetch that fails as the one
+// before it is a warning once an hour. Nothing of it is a secret; of tokens the first 4 characters are shown. Defaults to nowhere.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		if l == nil {

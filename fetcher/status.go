@@ -1,10 +1,8 @@
 package fetcher
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -134,32 +132,7 @@ func (f *Fetcher) emit(e Event) {
 	if f.config.observer != nil {
 		f.config.observer.Observe(e)
 	}
-	if f.config.logger == nil {
-		return
-	}
-	level := slog.LevelInfo
-	switch e.Kind {
-	case EventFetchFailed, EventStoreTrouble, EventAlarm: // a rejection that another token follows is everyday life
-		level = slog.LevelWarn
-	case EventAdopted, EventHandedOut:
-		level = slog.LevelDebug
-	}
-	attrs := []slog.Attr{slog.String("key", e.Key)}
-	for _, a := range []struct{ name, value string }{
-		{"token", e.Token}, {"origin", string(e.Origin)}, {"why", e.Why}, {"class", string(e.Class)},
-		{"alarm", string(e.Alarm.Kind)}, {"text", e.Alarm.Text},
-	} {
-		if a.value != "" {
-			attrs = append(attrs, slog.String(a.name, a.value))
-		}
-	}
-	if e.Took != 0 {
-		attrs = append(attrs, slog.Duration("took", e.Took))
-	}
-	if e.Err != nil {
-		attrs = append(attrs, slog.String("err", e.Err.Error()))
-	}
-	f.config.logger.LogAttrs(context.Background(), level, "token "+string(e.Kind), attrs...)
+	f.logging.log(e, f.now())
 }
 
 // counts are what a fetcher has done so far.

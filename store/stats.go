@@ -21,6 +21,10 @@ type StatsOptions struct {
 	// Families is how many families of keys are told apart, the largest. Defaults to 50.
 	Families int
 
+	// Kind names what a row is counted as instead of in its key's family, by its key and the type of its value as php.TypeName tells it; "" for its
+	// family. It is for keys whose beginning tells nothing, such as hashes, and should know a handful of names. Defaults to none.
+	Kind func(key, typeName string) string
+
 	// Beginnings are beginnings of row keys to be counted: Laravel's prefixes, say. A row that begins with several counts for the longest.
 	// Defaults to none.
 	Beginnings []string
@@ -61,13 +65,14 @@ type Bucket struct {
 
 // Stats are what stands in the cache table.
 type Stats struct {
-	Count           // all rows of the store's prefix
-	Live    Count   // of these, the live ones
-	Expired Count   // of these, the expired ones
-	Forever Count   // of the live ones, those that were stored forever
-	Corrupt Count   // of all, those whose value is no PHP serialization, as far as its beginning tells
-	Types   []Group // all, by the type of the value as php.TypeName tells it; most bytes first
-	Keys    Families
+	Count            // all rows of the store's prefix
+	Live    Count    // of these, the live ones
+	Expired Count    // of these, the expired ones
+	Forever Count    // of the live ones, those that were stored forever
+	Corrupt Count    // of all, those whose value is no PHP serialization, as far as its beginning tells
+	Types   []Group  // all, by the type of the value as php.TypeName tells it; most bytes first
+	Kinds   []Group  // those that the options' Kind names; most bytes first
+	Keys    Families // all others
 	Expires []Bucket // the live ones, soonest first, each bucket whether or not there are rows in it
 	Biggest []Entry  // the largest values, live or expired; largest first
 
@@ -86,8 +91,9 @@ type Stats struct {
 // written, which leaves it a year to be told apart from one that is meant.
 const foreverFrom = 9 * 365 * 24 * time.Hour
 
-// isForever also takes the last second that an INT column holds for forever, because that is what Forever writes there.
-func (e Entry) isForever() bool {
+// Forever reports whether the row is live and was stored forever, as far as its expiration tells: it lies more than nine years ahead, or is the last
+// second that an INT column holds, which is what Forever writes there.
+func (e Entry) Forever() bool {
 	return e.TTL > foreverFrom || e.Live() && e.Expiration == math.MaxInt32
 }
 
@@ -164,19 +170,21 @@ func (s *Store) stats(ctx context.Context, o StatsOptions) (*Stats, error) {
 type tally struct {
 	stats   Stats
 	types   map[string]Count
+	kinds   map[string]Count
 	keys    familyTally
 	others  familyTally
 	biggest entryHeap
 	most    int // entries in biggest
 
 	beginnings []string
+	kind       func(key, typeName string) string
 }
 
 func newTally(o StatsOptions) *tally {
 	return &tally{
-		stats: Stats{Expires: newBuckets(), Beginnings: make([]Count, len(o.Beginnings))}, types: map[string]Count{}, most: o.Biggest,
+		stats: Stats{Expires: newBuckets(), Beginnings: make([]Count, len(o.Beginnings))}, types: map[string]Count{}, kinds: map[string]Count{}, most: o.Biggest,
 		keys: newFamilyTally(o.Families), others: newFamilyTally(o.Families),
-		beginnings: o.Beginnings,
+		beginnings: o.Beginnings, kind: o.Kind,
 	}
 }
 
@@ -200,10 +208,12 @@ func (t *tally) look(s *Store, row listed) {
 	}
 	e := s.entry(key, row)
 	t.stats.add(one)
-	t.keys.add(family(key), one)
-	sum := t.types[e.Type]
-	sum.add(one)
-	t.types[e.Type] = sum
+	if kind := t.kindOf(e); kind != "" {
+		count(t.kinds, kind, one)
+	} else {
+		t.keys.add(family(key), one)
+	}
+	count(t.types, e.Type, one)
 	if e.Type == "corrupt" {
 		t.stats.Corrupt.add(one)
 	}
@@ -213,7 +223,7 @@ func (t *tally) look(s *Store, row listed) {
 	} else {
 		t.stats.Expired.add(one)
 	}
-	if e.isForever() {
+	if e.Forever() {
 		t.stats.Forever.add(one)
 	}
 	if len(t.biggest) < t.most {
@@ -224,8 +234,21 @@ func (t *tally) look(s *Store, row listed) {
 	}
 }
 
+func (t *tally) kindOf(e Entry) string {
+	if t.kind == nil {
+		return ""
+	}
+	return t.kind(e.Key, e.Type)
+}
+
+func count(in map[string]Count, name string, one Count) {
+	sum := in[name]
+	sum.add(one)
+	in[name] = sum
+}
+
 func bucketOf(buckets []Bucket, e Entry) int {
-	if e.isForever() {
+	if e.Forever() {
 		return len(buckets) - 1
 	}
 	for i, b := range buckets {
@@ -239,7 +262,7 @@ func bucketOf(buckets []Bucket, e Entry) int {
 // result finishes the tally, for a table of that many rows if it was a sample.
 func (t *tally) result(total int64) *Stats {
 	st := &t.stats
-	st.Types = groups(t.types)
+	st.Types, st.Kinds = groups(t.types), groups(t.kinds)
 	st.Keys, st.OtherPrefixes = t.keys.families(), t.others.families()
 	st.Biggest = t.biggest
 	slices.SortFunc(st.Biggest, func(a, b Entry) int {
@@ -254,7 +277,7 @@ func (t *tally) result(total int64) *Stats {
 // multiply makes estimates for the table of what was counted in a sample.
 func (st *Stats) multiply(by float64) {
 	counts := []*Count{&st.Count, &st.Live, &st.Expired, &st.Forever, &st.Corrupt, &st.Others, &st.Keys.Rest, &st.OtherPrefixes.Rest}
-	for _, some := range [][]Group{st.Types, st.Keys.Largest, st.OtherPrefixes.Largest} {
+	for _, some := range [][]Group{st.Types, st.Kinds, st.Keys.Largest, st.OtherPrefixes.Largest} {
 		for i := range some {
 			counts = append(counts, &some[i].Count)
 		}
@@ -294,9 +317,7 @@ func (f *familyTally) add(name string, one Count) {
 	if _, known := f.known[name]; !known && len(f.known) >= 2*f.most+100 {
 		f.trim()
 	}
-	sum := f.known[name]
-	sum.add(one)
-	f.known[name] = sum
+	count(f.known, name, one)
 }
 
 // trim keeps the largest families. It leaves much room, so that it is not called for each key.

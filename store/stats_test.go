@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -68,5 +69,22 @@ func TestTally_ARowCountsForItsLongestBeginning(t *testing.T) {
 	want := []Count{{4, 16}, {2, 8}, {4, 16}, {0, 0}} // of a table of twice as many rows
 	if got := tally.result(10).Beginnings; !slices.Equal(got, want) {
 		t.Errorf("beginnings are %v, want %v", got, want)
+	}
+}
+
+func TestTally_ARowThatIsNamedIsInNoFamily(t *testing.T) {
+	tally := newTally(StatsOptions{Biggest: 1, Families: 1, Kind: func(key, typeName string) string {
+		if strings.HasPrefix(key, "hash") && typeName == "int" {
+			return "limiter"
+		}
+		return ""
+	}})
+	for _, key := range []string{"p_hash1", "p_hash2:x", "p_user:1"} {
+		tally.look(&Store{config: config{prefix: "p_"}, dialect: sqliteDialect{}}, listed{key: key, size: 4, head: []byte("i:1;"), expiration: 2, now: 1})
+	}
+	tally.stats.Sampled = true
+	st := tally.result(6) // of a table of twice as many rows
+	if want := []Group{{"limiter", Count{4, 16}}}; !slices.Equal(st.Kinds, want) || len(st.Keys.Largest) != 1 || st.Keys.Largest[0] != (Group{"user:", Count{2, 8}}) {
+		t.Errorf("kinds are %v, want %v; families are %+v", st.Kinds, want, st.Keys)
 	}
 }

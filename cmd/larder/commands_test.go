@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/larder-cache/larder/internal/testdb"
+	"github.com/larder-cache/larder/store"
 )
 
 func TestCommands_PutGetAndTheirKin(t *testing.T) {
@@ -253,6 +255,23 @@ func TestBeginnings_EndWhereAnIndexFindsThem(t *testing.T) {
 	} {
 		if got := slices.Collect(beginnings(key)); !slices.Equal(got, want) {
 			t.Errorf("beginnings of %q are %q, want %q", key, got, want)
+		}
+	}
+}
+
+// An INT column's last second is forever in every year, also when it is less than ten years ahead.
+func TestEntryExpires_TheEndOfAnIntColumnIsForever(t *testing.T) {
+	for _, c := range []struct {
+		e    store.Entry
+		want string
+	}{
+		{store.Entry{Expiration: math.MaxInt32, TTL: 2 * time.Hour}, "forever"},
+		{store.Entry{Expiration: math.MaxInt32 - 1, TTL: 2 * time.Hour}, "in 2h 0m"},
+		{store.Entry{Expiration: math.MaxInt32, TTL: -2 * time.Hour}, "2h 0m ago"},
+		{store.Entry{Expiration: 4_000_000_000, TTL: store.ForeverTTL}, "forever"},
+	} {
+		if got := entryExpires(c.e); got != c.want {
+			t.Errorf("%+v expires %q, want %q", c.e, got, c.want)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (a *app) completeKeys(state store.State) cobra.CompletionFunc {
 					return
 				}
 				if strings.HasPrefix(e.Key, text) && !slices.Contains(args, e.Key) && completable(e.Key) {
-					found = append(found, cobra.CompletionWithDesc(e.Key, e.Type+", "+expires(e.TTL)))
+					found = append(found, cobra.CompletionWithDesc(e.Key, e.Type+", "+entryExpires(e)))
 				}
 			}
 		})

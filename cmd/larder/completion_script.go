@@ -43,6 +43,8 @@ func (a *app) correctCompletion(completion *cobra.Command) {
 			write = func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, true) }
 			writeBare = func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, false) }
 			corrections = fishCorrections
+		case "powershell":
+			write, writeBare = (*cobra.Command).GenPowerShellCompletionWithDesc, (*cobra.Command).GenPowerShellCompletion
 		default:
 			continue
 		}

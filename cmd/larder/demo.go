@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,10 +39,11 @@ temporary SQLite file and a fake DingTalk on this machine. It takes a few second
 			broken := make(chan os.Signal, 1)
 			signal.Notify(broken, syscall.SIGPIPE)
 			defer signal.Stop(broken)
-			if err := d.run(); err != nil {
-				return err
+			err = cmp.Or(d.run(), d.writing)
+			if errors.Is(err, syscall.EPIPE) {
+				return exitStatus{code: 128 + int(syscall.SIGPIPE)} // as if it had ended by the signal
 			}
-			return d.writing
+			return err
 		},
 	}
 }

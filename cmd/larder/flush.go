@@ -44,17 +44,19 @@ func (a *app) flush(ctx context.Context, s *store.Store, all, yes bool) error {
 			"give --prefix, or --all if that is meant")
 	}
 	total, err := s.CountRows(ctx, store.All, all)
-	if err != nil {
+	switch {
+	case err != nil && yes && interruptedAlone(ctx, err):
+		return interruptedFlush(ctx, err, 0)
+	case err != nil:
 		return err
-	}
-	if !yes {
+	case !yes:
 		return usagef("this would delete %s: add --yes if that is meant", flushedText(s, all, total))
 	}
 	progress := a.progress("flushing", total)
 	deleted, err := s.FlushWithProgress(ctx, all, func(n int64) { progress.Set(n, max(n, total)) })
 	progress.Done()
-	if err != nil && deleted > 0 {
-		return interrupted(ctx, err, "%s deleted; run it again for the rest", countText(deleted, "row"))
+	if err != nil && (deleted > 0 || interruptedAlone(ctx, err)) {
+		return interruptedFlush(ctx, err, deleted)
 	}
 	if err != nil {
 		return err
@@ -63,6 +65,10 @@ func (a *app) flush(ctx context.Context, s *store.Store, all, yes bool) error {
 		return a.printJSON(flushView{deleted})
 	}
 	return a.println("deleted " + flushedText(s, all, deleted))
+}
+
+func interruptedFlush(ctx context.Context, err error, deleted int64) error {
+	return interrupted(ctx, err, "%s deleted; run it again for the rest", countText(deleted, "row"))
 }
 
 func flushedText(s *store.Store, all bool, n int64) string {

@@ -130,7 +130,7 @@ func (a *app) drawInspection(i inspection, full bool) error {
 	}
 	line("Type", strings.TrimSpace(v.Type+" "+printable(v.Class)), term.Normal)
 	line("Size", humanize.Comma(v.Size)+" bytes", term.Normal)
-	line("Expires", expires(i.row.TTL)+", "+expirationText(v.Expiration), urgency(i.row.TTL))
+	line("Expires", entryExpires(store.Entry{Expiration: v.Expiration, TTL: i.row.TTL})+", "+expirationText(v.Expiration), urgency(i.row.TTL))
 	for n, part := range out.Wrap(v.About, out.Width-12) {
 		name := "About"
 		if n > 0 {

@@ -183,6 +183,7 @@ func TestJSON_IsWhatTheDocumentSays(t *testing.T) {
 
 		run("larder put", 0, "put", "a", "hello")
 		run("larder put", 0, "put", "user:1", `{"b":[1]}`, "--json", "--ttl", "60")
+		run("larder put", 0, "put", "da39a3ee5e6b4b0d3255bfef95601890afd80709", "1", "--json")
 		run("larder put", 0, "put", "theirs", "x", "--prefix", "other_cache_")
 		run("larder add", 0, "add", "n", "1", "--json")
 		run("larder add", 1, "add", "n", "1")

@@ -201,7 +201,7 @@ func addEntry(table *term.Table, e store.Entry, k keyView, long, reveal bool) {
 	if e.Type == "corrupt" {
 		kind.Style = term.Bad
 	}
-	cells := []term.Cell{{Text: k.Text}, kind, {Text: strconv.FormatInt(e.Size, 10)}, {Text: expires(e.TTL), Style: urgency(e.TTL)}}
+	cells := []term.Cell{{Text: k.Text}, kind, {Text: strconv.FormatInt(e.Size, 10)}, {Text: entryExpires(e), Style: urgency(e.TTL)}}
 	if long {
 		cells = append(cells, term.Cell{Text: preview(e, k, reveal), Style: term.Faint})
 	}
@@ -255,7 +255,7 @@ func nothingListed(s *store.Store, o store.ListOptions) string {
 	if o.Pattern != "" {
 		text += fmt.Sprintf(" that match %q", o.Pattern)
 	}
-	if !o.AllPrefixes {
+	if !o.AllPrefixes && s.Prefix() != "" {
 		text += fmt.Sprintf(" with prefix %q; --all-prefixes shows those of others", s.Prefix())
 	}
 	if o.State == store.Live {
@@ -267,7 +267,15 @@ func nothingListed(s *store.Store, o store.ListOptions) string {
 // foreverYears is from how long a time on "forever" says more than the number.
 const foreverYears = 9 * 365 * 24 * time.Hour
 
-// expires says when a row expires, to two units.
+// entryExpires says when a row expires, or that it was stored forever, also where its column cannot hold a time as far ahead as that.
+func entryExpires(e store.Entry) string {
+	if e.Forever() {
+		return "forever"
+	}
+	return expires(e.TTL)
+}
+
+// expires says when something ends, to two units.
 func expires(ttl time.Duration) string {
 	switch {
 	case ttl > foreverYears:

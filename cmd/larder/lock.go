@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,8 +36,9 @@ func newLockAcquireCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "acquire NAME --ttl TTL",
 		Short: "Take the lock NAME for TTL and print its owner, which release wants",
-		Long: `Take the lock NAME for TTL and print its owner, which release wants. It ends by itself after TTL. The owner that holds a lock may
-take it again, for another TTL. PHP gives it back with Cache::restoreLock(NAME, OWNER)->release().
+		Long: `Take the lock NAME for TTL and print its owner, which release wants. It ends by itself after TTL. The owner names this
+machine and the process that runs this command, unless --owner says another one: web-2:4711:k3zq6w2b7oumf5ax. Who holds a lock may take
+it again, for another TTL. PHP gives it back with Cache::restoreLock(NAME, OWNER)->release().
 
 Exit status 1 if another owner holds it, after --wait. With -o json: {"name","owner","ttl"}.`,
 		Example: "  owner=$(larder lock acquire report --ttl 10m --wait 5s) && {\n    php artisan report:send\n    larder lock release report --owner \"$owner\"\n  }",
@@ -48,25 +50,33 @@ Exit status 1 if another owner holds it, after --wait. With -o json: {"name","ow
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
-				lock := s.Lock(args[0], time.Duration(ttl))
-				if cmd.Flags().Changed("owner") {
-					lock = s.RestoreLock(args[0], owner, time.Duration(ttl))
+				if !cmd.Flags().Changed("owner") {
+					owner = newLockOwner(os.Getppid()) // this process ends before the lock does
 				}
+				lock := s.RestoreLock(args[0], owner, time.Duration(ttl))
 				if err := block(ctx, lock, time.Duration(wait)); err != nil {
 					return err
 				}
-				if a.json() {
-					return a.printJSON(lockView{args[0], lock.Owner(), int64((time.Duration(ttl) + time.Second - 1) / time.Second)})
+				err := a.printLock(lock, time.Duration(ttl))
+				if err != nil && !cmd.Flags().Changed("owner") {
+					giveBack(ctx, lock) // nobody else could: nobody has read its owner
 				}
-				return a.println(lock.Owner())
+				return err
 			})
 		},
 	}
 	cmd.Flags().Var(&ttl, "ttl", "how long it lasts: seconds, or as 10m, 2h, 1d")
 	cmd.Flags().Var(&wait, "wait", "how long to wait while another owner holds it (default: not at all)")
-	cmd.Flags().StringVar(&owner, "owner", "", "the owner to take it for (default: a new random one)")
+	cmd.Flags().StringVar(&owner, "owner", "", "the owner to take it for (default: a new one: machine, calling process, random text)")
 	_ = cmd.MarkFlagRequired("ttl") // it exists; completion offers it first
 	return cmd
+}
+
+func (a *app) printLock(lock *store.Lock, ttl time.Duration) error {
+	if a.json() {
+		return a.printJSON(lockView{lock.Name(), lock.Owner(), int64((ttl + time.Second - 1) / time.Second)})
+	}
+	return a.println(lock.Owner())
 }
 
 // A lockView is a lock that was taken, as -o json prints it.
@@ -176,7 +186,8 @@ func newLockRunCmd(a *app) *cobra.Command {
 		Use:   "run NAME [flags] -- COMMAND...",
 		Short: "Run COMMAND while the lock NAME is held, on one of all servers at a time",
 		Long: `Run COMMAND while the lock NAME is held, on one of all servers at a time, and give the lock back when it ends. The lock is
-renewed meanwhile, so that --ttl need not be as long as the command: it is how long the others wait if this server dies.
+renewed meanwhile, so that --ttl need not be as long as the command: it is how long the others wait if this server dies. Its owner, which
+larder lock list shows, names this machine and process: web-2:4711:k3zq6w2b7oumf5ax.
 
 COMMAND has the standard streams, gets the signals INT, TERM, HUP, QUIT, USR1 and USR2 with all that it has started, and its exit
 status is the one of lock run, or 128 and the number of the signal that ended it. What it leaves running when it ends is not waited for.
@@ -211,7 +222,7 @@ found. That the lock cannot be given back at the end changes no exit status: it 
 			}
 			r.command = args[1:]
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
-				return a.runLocked(ctx, s.Lock(args[0], time.Duration(r.ttl)), r)
+				return a.runLocked(ctx, s.RestoreLock(args[0], newLockOwner(os.Getpid()), time.Duration(r.ttl)), r)
 			})
 		},
 	}

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -48,7 +50,24 @@ func run(ctx context.Context, args []string, env environment) int {
 	root := newRootCmd(a)
 	root.SetArgs(args)
 	root.SetIn(env.stdin)
-	root.SetOut(env.stdout)
+	printed := &remembering{to: env.stdout}
+	root.SetOut(printed)
 	root.SetErr(env.stderr)
-	return a.report(root.ExecuteContextC(ctx))
+	cmd, err := root.ExecuteContextC(ctx)
+	if printed.err != nil && (err == nil || errors.Is(err, printed.err)) {
+		a.started, err = true, printed.err // it is no mistake in the command line
+	}
+	return a.report(cmd, err)
+}
+
+// A remembering writer keeps its first error, for those who write to it and have no error to return: cobra, when it prints help.
+type remembering struct {
+	to  io.Writer
+	err error
+}
+
+func (r *remembering) Write(p []byte) (int, error) {
+	n, err := r.to.Write(p)
+	r.err = cmp.Or(r.err, err)
+	return n, err
 }

@@ -79,7 +79,7 @@ func (a *app) prune(ctx context.Context, s *store.Store, o store.PruneOptions) e
 	switch {
 	case errors.Is(err, store.ErrPruning) && done.Deleted() == 0:
 		return noError{err}
-	case err != nil && done.Deleted() > 0:
+	case err != nil && (done.Deleted() > 0 || interruptedAlone(ctx, err)):
 		return interrupted(ctx, err, "%s; run it again for the rest", prunedText(done, o.DryRun))
 	case err != nil:
 		return err

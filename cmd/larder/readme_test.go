@@ -49,7 +49,7 @@ func laravelApplication(t *testing.T, env ...string) *server {
 	db := testdb.MySQL(t)
 	laravel55(t, db.URL())
 	laravel.OnMySQL(t, db, "laravel_cache").Run(t, `
-		$cache->put('greeting', 'hello', min(315360000, 2**31 - 1 - time())); // forever, which fails in such a column from 2028 on
+		$cache->put('greeting', 'hello', min(315360000, 2**31 - 1 - time())); // the most that such a column holds, as larder has it for forever; Laravel's own fails from 2028 on
 		$cache->put('settings', ['theme' => 'dark', 'tags' => ['a', 'b'], 'ratio' => 1.0], 600);
 		$cache->put('user:7', (object) ['name' => 'Ann'], 3600);
 	`)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -171,10 +172,43 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
-	if alike := cmd.SuggestionsFor(args[0]); len(alike) > 0 {
+	if alike := nearestCommands(cmd, args[0]); len(alike) > 0 {
 		err = fmt.Errorf("%w: did you mean %s?", err, strings.Join(alike, " or "))
 	}
 	return err
+}
+
+// nearestCommands returns the commands that may have been meant by a name: those that begin with it or are another word for it, or else those that
+// are spelt most like it.
+func nearestCommands(parent *cobra.Command, name string) []string {
+	var nearest []string
+	least := 0
+	for _, candidate := range parent.SuggestionsFor(name) {
+		edits := 0
+		if !otherwiseCalled(parent, candidate, name) {
+			edits = misspelt.Distance(strings.ToLower(name), candidate)
+		}
+		if len(nearest) == 0 || edits < least {
+			nearest, least = nil, edits
+		}
+		if edits == least && !slices.Contains(nearest, candidate) {
+			nearest = append(nearest, candidate)
+		}
+	}
+	return nearest
+}
+
+// otherwiseCalled reports whether a command's name begins with the given one, or the command knows the given one as another word for itself.
+func otherwiseCalled(parent *cobra.Command, command, name string) bool {
+	if strings.HasPrefix(command, strings.ToLower(name)) {
+		return true
+	}
+	for _, c := range parent.Commands() {
+		if c.Name() == command {
+			return slices.ContainsFunc(c.SuggestFor, func(word string) bool { return strings.EqualFold(word, name) })
+		}
+	}
+	return false
 }
 
 // markStart makes every command note that it runs: errors before that are about the command line.

@@ -87,6 +87,10 @@ func (a *app) serve(ctx context.Context) error {
 			Tokens: fetchers, Keys: keys, Ping: s.DB().PingContext, Metrics: m.Handler(), Logger: a.logger(),
 		})
 		a.sayf("listening on http://%s; tokens: %s", listener.Addr(), names(cfg))
+		if len(cfg.Tokens) == 0 {
+			a.remarkf("without a token it deletes expired rows and serves health and metrics: for dingding_access_token set CORP_ID and CORP_SECRET; " +
+				"other tokens go into larder.yaml")
+		}
 
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return api.Serve(ctx, listener, m.Instrument(handler)) })

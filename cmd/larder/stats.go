@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/internal/known"
 	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/store"
 )
@@ -23,7 +26,7 @@ func newStatsCmd(a *app) *cobra.Command {
 		SuggestFor: []string{"info", "du"},
 		Short:      "Count what is in the table, by prefix, type, size and time",
 		Long: `Count the rows of the prefix and the bytes of their values: live, expired, forever and corrupt ones; by how the keys
-begin and by type; the largest; and when they expire. Rows of other prefixes are counted beside them.
+begin, or, where they are hashes, by what they are for (rate limiter, session), and by type; the largest; and when they expire. Rows of other prefixes are counted beside them.
 
 Every row is looked at, in pages, and no value is read whole. Of a table with more rows than --sample-above about that
 many are looked at, spread over all of it, and the numbers are estimates, which is said.
@@ -37,6 +40,7 @@ With -o json: one object with all of it.`,
 			}
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
 				progress := a.progress("counting", -1)
+				o.Kind = known.Kind
 				stats, err := s.Stats(ctx, o)
 				progress.Done()
 				if err != nil {
@@ -74,6 +78,7 @@ type statsView struct {
 	Forever countView    `json:"forever"`
 	Corrupt countView    `json:"corrupt"`
 	Types   []groupView  `json:"types"`
+	Kinds   []groupView  `json:"kinds"` // whose keys are hashes, and not in Keys
 	Keys    familiesView `json:"keys"`
 	Expires []bucketView `json:"expires"`
 	Biggest []entryView  `json:"biggest"`
@@ -110,7 +115,7 @@ func viewStats(s *store.Store, st *store.Stats) statsView {
 	v := statsView{
 		Prefix: s.Prefix(), Exact: !st.Sampled, Looked: st.Looked, Rows: st.Rows, Bytes: st.Bytes,
 		Live: countView(st.Live), Expired: countView(st.Expired), Forever: countView(st.Forever), Corrupt: countView(st.Corrupt),
-		Types: viewGroups(st.Types), Keys: viewFamilies(st.Keys), Expires: []bucketView{}, Biggest: []entryView{},
+		Types: viewGroups(st.Types), Kinds: viewGroups(st.Kinds), Keys: viewFamilies(st.Keys), Expires: []bucketView{}, Biggest: []entryView{},
 		Others: othersView{countView(st.Others), viewFamilies(st.OtherPrefixes)},
 	}
 	for _, b := range st.Expires {
@@ -146,7 +151,7 @@ func (a *app) drawStats(s *store.Store, st *store.Stats, reveal bool) error {
 	d.chart("BY STATE, bars by bytes", []column{{"live", st.Live, term.Normal}, {"  of these forever", st.Forever, term.Normal},
 		{"expired", st.Expired, term.Warning}, {"corrupt (of both)", st.Corrupt, term.Bad}}, byBytes(st.Bytes))
 	d.chart("BY TYPE, live and expired, bars by bytes", fromGroups(st.Types, store.Count{}), byBytes(st.Bytes))
-	d.chart("BY BEGINNING OF THE KEY, live and expired, bars by bytes", fromGroups(st.Keys.Largest, st.Keys.Rest), byBytes(st.Bytes))
+	d.chart("BY BEGINNING OF THE KEY, live and expired, bars by bytes", fromGroups(withKinds(st), st.Keys.Rest), byBytes(st.Bytes))
 	if st.Live.Rows > 0 {
 		d.chart("LIVE ROWS BY WHEN THEY EXPIRE, bars by rows", fromBuckets(st.Expires), byRows(st.Live.Rows))
 	}
@@ -192,6 +197,16 @@ func fromGroups(groups []store.Group, rest store.Count) []column {
 		columns = append(columns, column{name: "(others)", count: rest})
 	}
 	return columns
+}
+
+// withKinds returns the families of keys and, in brackets, the kinds of rows whose keys begin in as many ways as there are rows; most bytes first.
+func withKinds(st *store.Stats) []store.Group {
+	all := slices.Clone(st.Keys.Largest)
+	for _, kind := range st.Kinds {
+		all = append(all, store.Group{Name: "(" + kind.Name + ")", Count: kind.Count})
+	}
+	slices.SortStableFunc(all, func(a, b store.Group) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return all
 }
 
 // fromBuckets names each bucket by both of its ends.
@@ -274,7 +289,7 @@ func (a *app) drawBiggest(d *drawing, title string, s *store.Store, biggest []st
 	t := term.NewTable(&d.text, d.output, term.Column{Least: 8, Middle: true}, term.Column{}, term.Column{Right: true}, term.Column{})
 	for _, e := range biggest {
 		t.Add(term.Cell{Text: a.viewKey(s, e, false, reveal).Text}, term.Cell{Text: e.Type}, term.Cell{Text: bytesText(e.Size)},
-			term.Cell{Text: expires(e.TTL), Style: urgency(e.TTL)})
+			term.Cell{Text: entryExpires(e), Style: urgency(e.TTL)})
 	}
 	_ = t.Flush() // as above
 }

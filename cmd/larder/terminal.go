@@ -165,9 +165,10 @@ func (a *app) fitHelp(root *cobra.Command) {
 			return
 		}
 		var text bytes.Buffer
+		printed := cmd.OutOrStdout()
 		cmd.SetOut(&text)
 		help(cmd, args)
-		cmd.SetOut(a.stdout)
-		_, _ = io.WriteString(a.stdout, out.Reflow(text.String())) // as cobra's own, which has no error to return
+		cmd.SetOut(printed)
+		_, _ = io.WriteString(printed, out.Reflow(text.String())) // which remembers the error
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/larder-cache/larder/fetcher"
@@ -43,7 +44,8 @@ type Config struct {
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
 
-	// Logger gets one event for each failed request, and one for each other request at debug level. Defaults to none.
+	// Logger gets one event for each request: a warning if it failed because of the service, and else at debug level. That a vendor gives no
+	// token is not warned of for each request; the fetcher's own log does that. Defaults to none.
 	Logger *slog.Logger
 }
 
@@ -57,7 +59,11 @@ func Handler(c Config) http.Handler {
 	}
 	s := &service{Config: c, keys: digestKeys(c.Keys)}
 	mux := http.NewServeMux()
-	handle := func(pattern string, allowed []Role, h handler) { mux.Handle(pattern, s.route(allowed, h)) }
+	var routes []string
+	handle := func(pattern string, allowed []Role, h handler) {
+		mux.Handle(pattern, s.route(allowed, h))
+		routes = append(routes, pattern)
+	}
 
 	handle("GET /v1/tokens", []Role{RoleRead, RoleTokens}, s.listTokens)
 	handle("GET /v1/tokens/{name}", []Role{RoleTokens}, s.getToken)
@@ -65,7 +71,7 @@ func Handler(c Config) http.Handler {
 	handle("GET /healthz", nil, s.healthz)
 	handle("GET /readyz", nil, s.readyz)
 	handle("GET /metrics", []Role{RoleRead}, s.metrics)
-	return s.guard(otherwise(mux))
+	return s.guard(otherwise(mux, routes))
 }
 
 type service struct {
@@ -100,8 +106,9 @@ func (s *service) route(allowed []Role, h handler) http.Handler {
 	})
 }
 
-// otherwise answers what the mux has no route for with its status, 404 or 405, as a problem.
-func otherwise(mux *http.ServeMux) http.Handler {
+// otherwise answers what the mux has no route for with its status, 404 or 405, as a problem that names those it has.
+func otherwise(mux *http.ServeMux, routes []string) http.Handler {
+	nothing := "there is nothing at this path; there is: " + strings.Join(routes, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -114,7 +121,7 @@ func otherwise(mux *http.ServeMux) http.Handler {
 			w.Header().Del("Location")
 			refusal.status = http.StatusNotFound
 		}
-		p := problem{Status: refusal.status, Title: http.StatusText(refusal.status), Detail: "there is nothing at this path"}
+		p := problem{Status: refusal.status, Title: http.StatusText(refusal.status), Detail: nothing}
 		if allow := w.Header().Get("Allow"); allow != "" {
 			p.Detail = "this path takes " + allow
 		}

@@ -180,6 +180,7 @@ func TestService_ErrorsAreProblems(t *testing.T) {
 	}{
 		{"an unknown token", "GET", "/v1/tokens/x", "", nil, nil, 404, `no token \"x\" is configured`},
 		{"an unknown path", "GET", "/v2", "", nil, nil, 404, "nothing at this path"},
+		{"the root", "GET", "/", "", nil, nil, 404, "there is: GET /v1/tokens, GET /v1/tokens/{name}, POST /v1/tokens/{name}/reject, GET /healthz, GET /readyz, GET /metrics"},
 		{"a wrong method", "DELETE", "/v1/tokens", "", nil, nil, 405, "GET, HEAD"},
 		{"wrong credentials", "GET", "/v1/tokens/t", "", nil, source(fetcher.ClassCredential), 502, `"class":"credential","code":"40096"`},
 		{"a throttle", "GET", "/v1/tokens/t", "", nil, source(fetcher.ClassThrottle), 503, `"class":"throttle"`},
@@ -217,6 +218,19 @@ func TestService_ErrorsAreProblems(t *testing.T) {
 				t.Error("the body is repeated")
 			}
 		})
+	}
+}
+
+// The fetcher warns of a vendor's failure now and then, and callers may come a thousand times a second.
+func TestService_WarnsOfItsOwnTroubleAlone(t *testing.T) {
+	vendors := &fetcher.SourceError{Source: "dingtalk", Class: fetcher.ClassCredential, Message: "no"}
+	for err, level := range map[error]string{errors.New("down"): "WARN", vendors: "DEBUG"} {
+		f := newFixture()
+		f.fetcher.err = err
+		f.do("GET", "/v1/tokens/t", "")
+		if said := f.log.String(); strings.Count(said, `msg="request failed"`) != 1 || !strings.Contains(said, "level="+level+` msg="request failed"`) {
+			t.Errorf("%v: %s, want it at level %s", err, said, level)
+		}
 	}
 }
 

@@ -29,9 +29,9 @@ type problem struct {
 
 func (p problem) Error() string { return p.Title + ": " + p.Detail }
 
-// level is how loudly to log it: what the caller did wrong is no news to the operator.
+// level is how loudly to log it: what the caller did wrong is no news to the operator, nor is what the fetcher has warned of.
 func (p problem) level() slog.Level {
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && p.Class == "" {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug

@@ -3,6 +3,7 @@ package known
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,8 @@ type Meaning struct {
 	Secret bool
 }
 
+const rateLimiter = "rate limiter"
+
 // A pattern is a kind of key.
 type pattern struct {
 	key     *regexp.Regexp
@@ -21,7 +24,7 @@ type pattern struct {
 	meaning Meaning
 }
 
-// patterns are tried in this order. Those without a name of Laravel's own come last.
+// patterns are tried in this order, and hashes after them.
 var patterns = []pattern{
 	like(`^illuminate:cache:flexible:created:(.+)$`, "", "flexible companion", "When Cache::flexible made the value of %q, in Unix seconds; without it that value counts as stale."),
 	like(`^illuminate:cache:flexible:lock:(.+)$`, "", "flexible lock", "Whoever holds it refreshes the value of %q for Cache::flexible."),
@@ -50,10 +53,16 @@ var patterns = []pattern{
 	token(`^(?:official_account|work)\.jsapi_ticket\.([^.]+)`, "EasyWeChat ticket", "The JSAPI ticket of %q, of EasyWeChat 6."),
 
 	like(`:timer$`, "", "rate limiter's end", "When the rate limiter's window ends, in Unix seconds; the key without :timer counts the attempts."),
-	like(`^(?:[0-9a-f]{40}|[0-9a-f]{32})$`, "int", "rate limiter", "Attempts that a rate limiter has counted; the key with :timer says until when."),
+}
+
+// hashes are the kinds of keys that are nothing but a hash.
+var hashes = []pattern{
+	like(`^(?:[0-9a-f]{40}|[0-9a-f]{32})$`, "int", rateLimiter, "Attempts that a rate limiter has counted; the key with :timer says until when."),
 	like(`^[0-9a-f]{64}$`, "array", "password reset", "A password that is being reset, by the hash of the e-mail address."),
 	{regexp.MustCompile(`^[A-Za-z0-9]{40}$`), "string", Meaning{Name: "session", Text: "A session (SESSION_DRIVER keeps them in this cache): a serialized array inside of a serialized string."}},
 }
+
+var every = slices.Concat(patterns, hashes)
 
 func like(key, kind, name, text string) pattern {
 	return pattern{regexp.MustCompile(key), kind, Meaning{Name: name, Text: text}}
@@ -66,7 +75,7 @@ func token(key, name, text string) pattern {
 // Key tells what a key, without prefix, is for whose value is of that type (as php.TypeName tells it), and whether that is known. It knows Laravel
 // 5.5 to 13, and packages that keep things in its cache.
 func Key(key, typeName string) (Meaning, bool) {
-	for _, p := range patterns {
+	for _, p := range every {
 		if p.kind != "" && p.kind != typeName {
 			continue
 		}
@@ -84,6 +93,21 @@ func Key(key, typeName string) (Meaning, bool) {
 		return Meaning{Name: "secret", Text: "A credential, by its name.", Secret: true}, true
 	}
 	return Meaning{}, false
+}
+
+// Kind names what a row is whose key is a hash, so that the key's beginning tells nothing: "rate limiter", both its count and its end, "session" or
+// "password reset". Of other keys it is "".
+func Kind(key, typeName string) string {
+	hash := strings.TrimSuffix(key, ":timer")
+	if n := len(hash); n != 32 && n != 40 && n != 64 { // which spares most of a million keys the expressions
+		return ""
+	}
+	for _, p := range hashes {
+		if p.kind == typeName && p.key.MatchString(hash) && (hash == key || p.meaning.Name == rateLimiter) {
+			return p.meaning.Name
+		}
+	}
+	return ""
 }
 
 // IsSession tells whether that is a session.

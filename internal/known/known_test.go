@@ -83,3 +83,17 @@ func TestRedact_MasksCredentialsAndNothingElse(t *testing.T) {
 		}
 	}
 }
+
+func TestKind_NamesHashesAlone(t *testing.T) {
+	sha1, md5, sha256 := strings.Repeat("3f", 20), strings.Repeat("3f", 16), strings.Repeat("3f", 32)
+	for _, c := range []struct{ key, typeName, want string }{
+		{sha1, "int", "rate limiter"}, {md5, "int", "rate limiter"}, {sha1 + ":timer", "int", "rate limiter"}, {md5 + ":timer", "int", "rate limiter"},
+		{sha256, "array", "password reset"}, {strings.Repeat("Zz", 20), "string", "session"},
+		{sha1, "array", ""}, {strings.Repeat("Zz", 20), "int", ""}, {sha256 + ":timer", "array", ""}, {sha1 + ":timer", "string", ""},
+		{"login:ann:timer", "int", ""}, {"user:7", "int", ""}, {"dingding_access_token", "string", ""}, {"", "string", ""},
+	} {
+		if got := Kind(c.key, c.typeName); got != c.want {
+			t.Errorf("Kind(%q, %s) = %q, want %q", c.key, c.typeName, got, c.want)
+		}
+	}
+}
