@@ -41,7 +41,7 @@ type ExportOptions struct {
 //
 // It reads page after page by key, and of each as many values at a time as make up 4 MiB; one that is larger by itself and in parts, which are
 // those of one moment. So it holds no statement open while a row is looked at, and its memory grows with the largest value, of which there is one
-// copy, and not with the table. Rows written meanwhile are seen as they were before or after, or not at all, and no row is seen twice. The sequence ends with an error, if there is one, as its last element; an Export with the
+// copy, and another in SQLite while it gives a part of it, and not with the table. Rows written meanwhile are seen as they were before or after, or not at all, and no row is seen twice. The sequence ends with an error, if there is one, as its last element; an Export with the
 // last key as After goes on from there.
 func (s *Store) Export(ctx context.Context, o ExportOptions) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
@@ -247,8 +247,11 @@ type ImportOptions struct {
 
 // An ImportResult tells what an Import did.
 type ImportResult struct {
-	Stored  int64 // rows
+	Stored  int64 // rows; one whose key comes again later is stored too, and then replaced
 	Expired int64 // rows that were left out because they had expired
+
+	// Shortened is how many of the stored rows end sooner than they say, because they were to live forever and the expiration column is INT.
+	Shortened int64
 
 	// Lookalikes is how many rows gave way to another key which the key column's collation takes for theirs: live ones of the table, or rows of
 	// this very import.
@@ -257,7 +260,8 @@ type ImportResult struct {
 
 // Add sums up two results.
 func (r *ImportResult) Add(o ImportResult) {
-	r.Stored, r.Expired, r.Lookalikes = r.Stored+o.Stored, r.Expired+o.Expired, r.Lookalikes+o.Lookalikes
+	r.Stored, r.Expired = r.Stored+o.Stored, r.Expired+o.Expired
+	r.Shortened, r.Lookalikes = r.Shortened+o.Shortened, r.Lookalikes+o.Lookalikes
 }
 
 // A RowError is an error about one of the rows that were given to Import.
@@ -277,7 +281,7 @@ func (e *RowError) Unwrap() error { return e.Err }
 //
 // Values are stored byte for byte and not looked at; where Laravel stores base64, on SQLite, so does Import. A row that the table cannot hold
 // exactly is a [RowError] with a LimitError; one that only the server refuses is a LimitError alone. A row that is meant to live forever ends with an INT column,
-// as in Forever.
+// as in Forever, and is counted as Shortened.
 func (s *Store) Import(ctx context.Context, rows []Row, o ImportOptions) (result ImportResult, err error) {
 	defer s.memory.wroteAll()
 	op := s.begin(record.Import, "")
@@ -316,14 +320,16 @@ func (s *Store) importRows(ctx context.Context, rows []Row, o ImportOptions) (Im
 		return result, err
 	}
 	err = s.writeRows(ctx, ready)
-	if isExpirationLimit(err) && endForever(ready, now) {
-		err = s.writeRows(ctx, ready)
+	if isExpirationLimit(err) {
+		if result.Shortened = endForever(ready, now); result.Shortened > 0 {
+			err = s.writeRows(ctx, ready)
+		}
 	}
 	if err != nil {
 		return result, err
 	}
 	lost, err := s.lostAmongThemselves(ctx, ready)
-	result.Stored, result.Lookalikes = int64(len(ready)), result.Lookalikes+lost
+	result.Stored, result.Lookalikes = int64(len(rows))-result.Expired, result.Lookalikes+lost
 	return result, err
 }
 
@@ -449,14 +455,15 @@ func importArgs(batch []imported) []any {
 	return args
 }
 
-// endForever makes rows that live forever end where an INT column does, and reports whether that changed any.
-func endForever(rows []imported, now int64) (changed bool) {
+// endForever makes rows that live forever end where an INT column does, and returns how many.
+func endForever(rows []imported, now int64) (n int64) {
 	for i, r := range rows {
 		if remaining(r.expiration, now) > foreverFrom && r.expiration > math.MaxInt32 {
-			rows[i].expiration, changed = math.MaxInt32, true
+			rows[i].expiration = math.MaxInt32
+			n++
 		}
 	}
-	return changed
+	return n
 }
 
 // standing counts the live rows of the table that storing the rows would take over from keys of another spelling.

@@ -35,11 +35,14 @@ database or another:
   {"key":"greeting","value":"s:5:\"hello\";","expiration":1788000000,"ttl":600}
 
 The value is PHP's serialization, byte for byte; where it is not UTF-8 there is "value_base64" instead. Keys are
-without the prefix, so that they can be imported under another one. The lines hold whole tokens and secrets.
+without the prefix, so that they can be imported under another one. The lines hold whole tokens and secrets. Locks are not written.
 
-Interrupted, it ends with a whole line and says with which --after it goes on; --to then appends to its file. If the output
-cannot be written, as when a disk is full or the reader of a pipe has ended, the exit status is 3; the file of --to is then cut at its
-last whole line. Of an export that fails in a pipe a shell knows only with set -o pipefail.`,
+The last line also says how many rows there are, as "rows"; without any it is {"rows":0}. By that larder import knows an
+export which was cut off, wherever that was: also in a pipe, of whose failure a shell knows only with set -o pipefail.
+
+Interrupted, it ends with a whole line and says with which --after it goes on; --to then appends to its file, and counts
+what is there. If the output cannot be written, as when a disk is full or the reader of a pipe has ended, the exit status is 3; the
+file of --to is then cut at its last whole line.`,
 		Example: "  larder export > rows.jsonl\n  larder migrate --database sqlite:copy.db\n  larder export 'user:*' | larder import --database sqlite:copy.db\n" +
 			"  larder export --to rows.jsonl --after user:7",
 		Args: cobra.MaximumNArgs(1),
@@ -74,7 +77,11 @@ func (a *app) export(ctx context.Context, s *store.Store, o store.ExportOptions,
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	out := &output{to: a.safeJSON(), what: term.Of(a.stdout, a.lookupEnv)}
 	if file != "-" {
-		if out, err = createDump(file, goOn); err != nil {
+		var after *string
+		if goOn {
+			after = &o.After
+		}
+		if out, err = createDump(file, after); err != nil {
 			return err
 		}
 		defer func() {
@@ -120,6 +127,8 @@ type output struct {
 	what term.Output
 	file *os.File // that --to names, nil for standard output
 
+	before int64 // rows that stand in the file without an end
+
 	rows int64
 	last string // key
 	size int64  // of the file
@@ -130,10 +139,10 @@ type writeError struct{ error }
 
 func (e writeError) Unwrap() error { return e.error }
 
-// createDump creates a file, which holds secrets, or opens it to go on with.
-func createDump(name string, appending bool) (*output, error) {
+// createDump creates a file, which holds secrets, or opens it to go on with after the key that it ends with.
+func createDump(name string, after *string) (*output, error) {
 	mode := os.O_CREATE | os.O_EXCL
-	if appending {
+	if after != nil {
 		mode = os.O_APPEND | os.O_CREATE
 	}
 	f, err := os.OpenFile(name, os.O_RDWR|mode, 0o600)
@@ -143,35 +152,53 @@ func createDump(name string, appending bool) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, err := wholeSize(f)
-	if err != nil {
+	o := &output{to: f, what: term.Plain, file: f}
+	if err := o.goOn(after); err != nil {
 		_ = f.Close() // nothing was written
 		return nil, err
 	}
-	return &output{to: f, what: term.Plain, file: f, size: size}, nil
+	return o, nil
 }
 
-// wholeSize returns the size of a file that ends with a whole line. That of an export which was killed may not, and then a row would follow
-// in the middle of a line.
-func wholeSize(f *os.File) (int64, error) {
-	info, err := f.Stat()
+// goOn looks at what is in the file. That of an export which was killed may end in the middle of a line, in which a row would follow then; and between
+// another key and the one that is gone on from, rows would be missing.
+func (o *output) goOn(after *string) error {
+	info, err := o.file.Stat()
 	if err != nil || info.Size() == 0 {
-		return 0, err
+		return err
 	}
-	last := make([]byte, 1)
-	if _, err := f.ReadAt(last, info.Size()-1); err != nil {
-		return 0, err
+	end := make([]byte, 1)
+	if _, err := o.file.ReadAt(end, info.Size()-1); err != nil {
+		return err
 	}
-	if last[0] != '\n' {
-		return 0, usagef("--to %s: the file ends in the middle of a line: remove that line, and go on after the key of the one before it", f.Name())
+	if end[0] != '\n' {
+		return usagef("--to %s: the file ends in the middle of a line: remove that line, and go on after the key of the one before it", o.file.Name())
 	}
-	return info.Size(), nil
+	var (
+		in   = dump.NewReader(io.NewSectionReader(o.file, 0, info.Size()))
+		last *string
+	)
+	for {
+		row, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return usagef("--to %s: it is none that larder export wrote: %w", o.file.Name(), err)
+		}
+		last = &row.Key
+	}
+	if last != nil && *last != *after {
+		return usagef("--to %s: the file ends with another key, and the rows between would be missing: go on with --after %s", o.file.Name(), doctor.ShellQuote(*last))
+	}
+	o.size, o.before = info.Size(), max(0, in.Count().Rows-in.Count().Told)
+	return nil
 }
 
 // wholeLines is how many bytes are kept in memory before they are written as whole lines: less than the writer has room for.
 const wholeLines = 32 << 10
 
-// write writes the rows that the options select. It ends with a whole line, unless the error is of writing.
+// write writes the rows that the options select, and the end. Without that it ends with a whole line, unless the error is of writing.
 func (o *output) write(ctx context.Context, s *store.Store, options store.ExportOptions, report func(rows int64)) error {
 	var (
 		count = &counter{to: o.to}
@@ -180,8 +207,8 @@ func (o *output) write(ctx context.Context, s *store.Store, options store.Export
 		rows  int64
 		last  string
 	)
-	flush := func() error {
-		if err := w.Flush(); err != nil {
+	written := func(err error) error {
+		if err != nil {
 			return writeError{fmt.Errorf("export: %w", err)}
 		}
 		o.rows, o.last, o.size = rows, last, begin+count.bytes
@@ -192,7 +219,12 @@ func (o *output) write(ctx context.Context, s *store.Store, options store.Export
 			err = ctx.Err()
 		}
 		if err != nil {
-			return cmp.Or(flush(), err)
+			return cmp.Or(written(w.Flush()), err)
+		}
+		if w.Buffered() >= wholeLines {
+			if err := written(w.Flush()); err != nil {
+				return err
+			}
 		}
 		if err := w.Write(row); err != nil {
 			return writeError{fmt.Errorf("export: %w", err)}
@@ -203,13 +235,8 @@ func (o *output) write(ctx context.Context, s *store.Store, options store.Export
 			debug.FreeOSMemory()
 		}
 		report(rows)
-		if w.Buffered() >= wholeLines {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
 	}
-	return flush()
+	return written(w.End(o.before))
 }
 
 // mend cuts a file at its last whole line, and says how the export goes on. Of a pipe nobody but its reader knows how much it took.

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/larder-cache/larder/internal/doctor"
@@ -22,6 +23,7 @@ func newImportCmd(a *app) *cobra.Command {
 	var (
 		o        store.ImportOptions
 		fromLine int
+		partial  bool
 	)
 	cmd := &cobra.Command{
 		Use:        "import [FILE]",
@@ -36,9 +38,14 @@ A line that cannot be read, or a row that this table cannot hold as it is, ends 
 it is stored, and nothing of what follows. That error and an interruption name the line with which --from-line goes on, and the key
 with which larder export --after does; or import all of it again: to store a row twice is to store it once.
 
-With -o json: {"stored","expired","lookalikes"}; lookalikes are rows that gave way to a key which the key column's
-collation takes for theirs (Flag and flag, on most of Laravel's MySQL tables).`,
-		Example: "  larder import rows.jsonl\n  zcat rows.jsonl.gz | larder import --extend",
+An input that does not end as an export does is stored too, and the exit status is 2: it was cut off between two lines, or
+its writer has failed. Rows that were written by hand, or filtered with jq or grep, have no end either, or one that counts other rows:
+--partial takes them as they are. Whole exports that were joined are whole.
+
+With -o json: {"stored","expired","lookalikes","shortened","whole"}; lookalikes are rows that gave way to a key which the key column's
+collation takes for theirs (Flag and flag, on most of Laravel's MySQL tables), shortened those that end sooner than the export says,
+on 2038-01-19, as an expiration column of type INT ends then.`,
+		Example: "  larder import rows.jsonl\n  zcat rows.jsonl.gz | larder import --extend\n  grep '\"user:' rows.jsonl | larder import --partial",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from := a.stdin
@@ -57,13 +64,14 @@ collation takes for theirs (Flag and flag, on most of Laravel's MySQL tables).`,
 			in := dump.NewReader(measured)
 			in.From, in.WantTTL = fromLine, o.Extend
 			return a.withStore(cmd.Context(), func(ctx context.Context, s *store.Store) error {
-				return a.importRows(ctx, &importer{store: s, options: o, in: in}, measured)
+				return a.importRows(ctx, &importer{store: s, options: o, in: in}, measured, partial)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&o.Extend, "extend", false, "let each row live from now for the ttl that it was exported with")
 	cmd.Flags().BoolVar(&o.Expired, "expired", false, "store rows that have expired too")
 	cmd.Flags().IntVar(&fromLine, "from-line", 1, "begin with this line, to go on with an import that has ended before it")
+	cmd.Flags().BoolVar(&partial, "partial", false, "take rows that are no whole export: made by hand, filtered or cut off")
 	cmd.Flags().BoolVar(&o.AllPrefixes, "all-prefixes", false, "take the keys for whole row keys, as export --all-prefixes writes them")
 	return cmd
 }
@@ -73,9 +81,11 @@ type importView struct {
 	Stored     int64 `json:"stored"`
 	Expired    int64 `json:"expired"`
 	Lookalikes int64 `json:"lookalikes"`
+	Shortened  int64 `json:"shortened"`
+	Whole      bool  `json:"whole"`
 }
 
-func (a *app) importRows(ctx context.Context, im *importer, from *measured) error {
+func (a *app) importRows(ctx context.Context, im *importer, from *measured, partial bool) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(frugal))
 	progress := a.progress("importing", -1)
 	err := im.run(ctx, func(rows int64) { progress.Set(rows, from.estimate(rows)) })
@@ -91,10 +101,31 @@ func (a *app) importRows(ctx context.Context, im *importer, from *measured) erro
 		a.remarkf("%s gave way to a key that this table's collation takes for theirs: it has one row for Flag and flag",
 			countText(im.done.Lookalikes, "row"))
 	}
-	if a.json() {
-		return a.printJSON(importView{im.done.Stored, im.done.Expired, im.done.Lookalikes})
+	if im.done.Shortened > 0 {
+		a.remarkf("%s that would end after 2038-01-19 end then, as the expiration column is INT; larder migrate widens it", countText(im.done.Shortened, "row"))
 	}
-	return a.println(importedText(im.done))
+	count := im.in.Count()
+	if a.json() {
+		err = a.printJSON(importView{im.done.Stored, im.done.Expired, im.done.Lookalikes, im.done.Shortened, count.Whole()})
+	} else {
+		err = a.println(importedText(im.done))
+	}
+	if err == nil && !partial && !count.Whole() {
+		err = usagef("%s; if it is meant so, --partial takes it", im.notWhole(count))
+	}
+	return err
+}
+
+// notWhole says why an input is not taken for a whole export.
+func (im *importer) notWhole(c dump.Count) string {
+	switch {
+	case c.Ended:
+		return fmt.Sprintf("the input is no whole export: its end tells of %s, and %s came", countText(c.Told, "row"), humanize.Comma(c.Rows))
+	case !im.begun:
+		return "the input is empty, which no export is: what should have written it has failed"
+	default:
+		return fmt.Sprintf("the input has no end, as every export has: if it was cut off, larder export --after %s goes on", doctor.ShellQuote(im.last))
+	}
 }
 
 // resume says what is done and how it goes on, with the given line.

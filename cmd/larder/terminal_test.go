@@ -333,6 +333,7 @@ func TestCtrlC_EndsAnImportAfterABatch(t *testing.T) {
 		for i := range long {
 			fmt.Fprintf(&file, `{"key":"k%d","value":"i:7;","expiration":%d,"ttl":600}`+"\n", i, time.Now().Unix()+600)
 		}
+		fmt.Fprintf(&file, `{"rows":%d}`+"\n", long)
 		s.file("rows.jsonl", file.String())
 		p := s.onTerminal(120, nil, nil, "import", "rows.jsonl")
 		p.until(inTheMiddle)

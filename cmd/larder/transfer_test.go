@@ -226,6 +226,7 @@ func (s *server) dumpOf(n int) []string {
 	for i := range lines {
 		lines[i] = fmt.Sprintf(`{"key":"k%06d","value":"i:%d;","expiration":2000000000,"ttl":600}`+"\n", i+1, i)
 	}
+	lines[n-1] = strings.Replace(lines[n-1], "}", fmt.Sprintf(`,"rows":%d}`, n), 1)
 	s.file("rows.jsonl", strings.Join(lines, ""))
 	return lines
 }
@@ -411,7 +412,7 @@ func TestTransfer_FileOfAFullDiskIsCutAtAWholeLine(t *testing.T) {
 	defer func() { _ = st.Close() }()
 	for _, room := range []int{0, 10, 32<<10 - 1, 40_000, 1 << 20} {
 		name := fmt.Sprintf("%s/%d.jsonl", s.dir, room)
-		out, err := createDump(name, false)
+		out, err := createDump(name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -434,7 +435,9 @@ func TestTransfer_FileOfAFullDiskIsCutAtAWholeLine(t *testing.T) {
 		if out.rows == 0 {
 			continue
 		}
+		s.wantError(exitUsage, []string{"import", name}, "the input has no end", "larder export --after "+out.last)
 		s.want(0, "", "export", "--to", name, "--after", out.last)
+		s.want(0, "stored 3,000 rows\n", "import", name)
 		if text, err = os.ReadFile(name); err != nil || bytes.Count(text, []byte("\n")) != 3000 {
 			t.Errorf("it goes on to %d lines, %v", bytes.Count(text, []byte("\n")), err)
 		}
@@ -546,7 +549,7 @@ func TestTransfer_ExpirationsAreKeptOrExtended(t *testing.T) {
 		s, db := migrated(t, database)
 		s.file("old.jsonl", `{"key":"ended","value":"i:1;","expiration":1000,"ttl":600}
 {"key":"had ended","value":"i:1;","expiration":1000,"ttl":-5}
-{"key":"ends","value":"i:1;","expiration":4000000000,"ttl":600}
+{"key":"ends","value":"i:1;","expiration":4000000000,"ttl":600,"rows":3}
 `)
 		for _, c := range []struct {
 			args []string

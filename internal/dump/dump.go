@@ -4,6 +4,15 @@
 //
 // The value is the row's own bytes, PHP's serialization. Where a key or value is not UTF-8, which JSON cannot say, its base64 stands in key_base64 or
 // value_base64 instead. The expiration is in Unix seconds, and ttl how many of them were left when the row was read.
+//
+// The last line of a dump says in rows how many rows there are, itself among them; that of a dump without any is {"rows":0}:
+//
+//	{"key":"user:7","value":"i:7;","expiration":1788000000,"ttl":600,"rows":2}
+//
+// So a dump that was cut off, by a full disk or because its writer was killed, is told from a whole one wherever the cut is, also at a line's end. It is
+// a field of the last row and not a line of its own, so that every line is a row to a script which reads keys or drops lines. It is a number and no
+// checksum, so that keys and values may be edited on the way; and it is only compared with all rows of an input in the end, so that dumps may
+// be joined and sorted: the sum of their ends is then the number of their rows.
 package dump
 
 import (
@@ -14,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"time"
 	"unicode/utf16"
@@ -22,27 +32,57 @@ import (
 	"github.com/larder-cache/larder/store"
 )
 
-// A Writer writes rows. Flush must be called at the end. A row may be written in parts.
-type Writer struct{ out *bufio.Writer }
+// A Writer writes rows. A row's line is open until the next Write, Flush or End, as it may be the last.
+type Writer struct {
+	out  *bufio.Writer
+	open bool
+	rows int64
+}
 
 // NewWriter returns a Writer to w.
-func NewWriter(w io.Writer) *Writer { return &Writer{bufio.NewWriterSize(w, 64<<10)} }
+func NewWriter(w io.Writer) *Writer { return &Writer{out: bufio.NewWriterSize(w, 64<<10)} }
 
 // Write writes one row. It makes no copy of the value, which may be 16 MB.
 func (w *Writer) Write(r store.Row) error {
+	w.endLine()
 	_, _ = w.out.WriteString("{") // the first error of a bufio.Writer is returned by all that follow
 	w.field("key", []byte(r.Key))
 	_, _ = w.out.WriteString(",")
 	w.field("value", r.Value)
-	_, err := fmt.Fprintf(w.out, ",\"expiration\":%d,\"ttl\":%d}\n", r.Expiration, int64(r.TTL/time.Second))
+	_, err := fmt.Fprintf(w.out, ",\"expiration\":%d,\"ttl\":%d", r.Expiration, int64(r.TTL/time.Second))
+	w.open, w.rows = true, w.rows+1
 	return err
+}
+
+// End ends the dump: it says how many rows were written and how many more stand before them, as in the file of an export that was interrupted, and
+// flushes.
+func (w *Writer) End(before int64) error {
+	switch {
+	case w.open:
+		_, _ = w.out.WriteString(",")
+	default:
+		_, _ = w.out.WriteString("{")
+	}
+	_, _ = fmt.Fprintf(w.out, `"rows":%d`, before+w.rows)
+	w.open = true
+	return w.Flush()
+}
+
+func (w *Writer) endLine() {
+	if w.open {
+		_, _ = w.out.WriteString("}\n")
+		w.open = false
+	}
 }
 
 // Buffered returns how many bytes are still in memory.
 func (w *Writer) Buffered() int { return w.out.Buffered() }
 
-// Flush writes what is still in memory.
-func (w *Writer) Flush() error { return w.out.Flush() }
+// Flush writes what is still in memory, to the end of its line.
+func (w *Writer) Flush() error {
+	w.endLine()
+	return w.out.Flush()
+}
 
 func (w *Writer) field(name string, text []byte) {
 	if !utf8.Valid(text) {
@@ -95,7 +135,7 @@ func (e *LineError) Unwrap() error { return e.Err }
 
 // A Reader reads rows.
 type Reader struct {
-	// From is the first line to read; those before it are passed over, whatever they are. Zero or less means the first.
+	// From is the first line to read; those before it are passed over, whatever they are, and counted as rows. Zero or less means the first.
 	From int
 
 	// WantTTL refuses rows without a ttl. Else theirs is 0.
@@ -106,6 +146,7 @@ type Reader struct {
 	line   int
 	most   int64 // bytes of a line
 	room   room
+	count  Count
 }
 
 // NewReader returns a Reader of r.
@@ -116,6 +157,20 @@ func NewReader(r io.Reader) *Reader {
 
 // Line returns the number of the line that was read last, from 1.
 func (r *Reader) Line() int { return r.line }
+
+// A Count is what has been read of one dump, or of several that were joined.
+type Count struct {
+	Rows  int64 // and lines before From, of which each is taken for one
+	Told  int64 // of how many rows the ends tell
+	Ended bool  // there was an end
+}
+
+// Whole reports whether the ends tell of as many rows as there were. Read to its end, a dump is then whole. Else it was cut off, or its lines were
+// changed in number, or another than a [Writer] has made it.
+func (c Count) Whole() bool { return c.Ended && c.Told == c.Rows }
+
+// Count tells what has been read until now.
+func (r *Reader) Count() Count { return r.count }
 
 // Next returns the next row, or io.EOF after the last. A line that is no row is a [LineError]; any other error is one of reading. Empty
 // lines are passed over, and so is what editors add: a mark of the byte order at the beginning, and carriage returns at the ends. Of a value
@@ -130,14 +185,16 @@ func (r *Reader) Next() (store.Row, error) {
 			return store.Row{}, fmt.Errorf("line %d: %w", r.line, err)
 		case err != nil:
 			return store.Row{}, &LineError{r.line, explain(err)}
-		case len(bytes.TrimSpace(l.text)) == 0:
+		case len(bytes.Trim(l.text, whiteSpace)) == 0:
 			continue
 		}
-		row, err := r.parse(l)
+		row, isRow, err := r.parse(l)
 		if err != nil {
 			return store.Row{}, &LineError{r.line, err}
 		}
-		return row, nil
+		if isRow {
+			return row, nil
+		}
 	}
 }
 
@@ -156,7 +213,7 @@ func (r *Reader) next() (l longLine, err error) {
 	}
 	switch {
 	case r.line < r.From:
-		err = r.skip()
+		err = r.pass()
 	case r.isShort():
 		l.text, err = r.in.ReadSlice('\n')
 	case !r.startsObject(): // a file of something else may have no lines at all
@@ -171,6 +228,22 @@ func (r *Reader) next() (l longLine, err error) {
 }
 
 const byteOrderMark = "\uFEFF"
+
+// whiteSpace is what JSON takes for it.
+const whiteSpace = " \t\r\n"
+
+// pass reads a line before From. It counts as a row, whatever it is, unless it is an end alone.
+func (r *Reader) pass() error {
+	if !r.isShort() {
+		r.count.Rows++
+		return r.skip()
+	}
+	text, err := r.in.ReadSlice('\n')
+	if _, _, bad := r.parse(longLine{text: text}); bad != nil {
+		r.count.Rows++
+	}
+	return err
+}
 
 // skip reads to the end of the line.
 func (r *Reader) skip() error {
@@ -197,7 +270,7 @@ func (r *Reader) isShort() bool {
 // startsObject reports whether what is in the buffer begins as an object does, or is still white space.
 func (r *Reader) startsObject() bool {
 	text, _ := r.in.Peek(r.in.Buffered())
-	text = bytes.TrimLeft(text, " \t\r")
+	text = bytes.TrimLeft(text, whiteSpace)
 	return len(text) == 0 || text[0] == '{'
 }
 
@@ -231,42 +304,58 @@ var (
 // A line is one row as JSON.
 type line struct {
 	key, keyBase64, value, valueBase64 *string
-	expiration, ttl                    *int64
+	expiration, ttl, rows              *int64
 }
 
 // fields are where the values of a line's fields go.
 func (l *line) fields() map[string]any {
 	return map[string]any{
 		"key": &l.key, "key_base64": &l.keyBase64, "value": &l.value, "value_base64": &l.valueBase64, "expiration": &l.expiration, "ttl": &l.ttl,
+		"rows": &l.rows,
 	}
 }
 
-// parse refuses whatever it does not understand to the end: a misspelled field would else be a lost one.
-func (r *Reader) parse(read longLine) (store.Row, error) {
-	l, err := parseLine(bytes.TrimRight(read.text, " \t\r\n"))
+// parse returns the row of a line and counts it. A line that is only an end is no row. It refuses whatever it does not understand to the end: a
+// misspelled field would else be a lost one.
+func (r *Reader) parse(read longLine) (row store.Row, isRow bool, err error) {
+	l, err := parseLine(bytes.TrimRight(read.text, whiteSpace))
 	if err != nil {
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Offset > int64(read.cut) {
 			syntax.Offset += int64(read.cutBytes)
 		}
-		return store.Row{}, explain(err)
+		return row, false, explain(err)
 	}
-	var (
-		row store.Row
-		key []byte
-	)
-	if key, err = either("key", l.key, l.keyBase64); err != nil {
+	if l.rows != nil && (*l.rows < 0 || *l.rows > math.MaxInt64-r.count.Told) {
+		return row, false, errors.New(`"rows" is no number of rows`)
+	}
+	if isRow = l != (line{rows: l.rows}) || l.rows == nil; isRow {
+		if row, err = l.row(read.value, r.WantTTL); err != nil {
+			return row, false, err
+		}
+		r.count.Rows++
+	}
+	if l.rows != nil {
+		r.count.Told, r.count.Ended = r.count.Told+*l.rows, true
+	}
+	return row, isRow, nil
+}
+
+// row returns the row of a line, with the value if that was read apart.
+func (l line) row(value []byte, wantTTL bool) (row store.Row, err error) {
+	key, err := either("key", l.key, l.keyBase64)
+	if err != nil {
 		return row, err
 	}
 	if row.Value, err = either("value", l.value, l.valueBase64); err != nil {
 		return row, err
 	}
-	if read.value != nil {
-		row.Value = read.value
+	if value != nil {
+		row.Value = value
 	}
 	if l.expiration == nil {
 		return row, errors.New(`"expiration" is missing: the Unix seconds at which the row expires`)
 	}
-	if l.ttl == nil && r.WantTTL {
+	if l.ttl == nil && wantTTL {
 		return row, errors.New(`"ttl" is missing: how many seconds the row still lived`)
 	}
 	row.Key, row.Expiration = string(key), *l.expiration
@@ -319,7 +408,7 @@ func parseLine(text []byte) (l line, err error) {
 	if _, err := d.Token(); err != nil {
 		return l, err
 	}
-	if len(bytes.TrimSpace(text[d.InputOffset():])) > 0 {
+	if len(bytes.Trim(text[d.InputOffset():], whiteSpace)) > 0 {
 		return l, errors.New("something follows the JSON object")
 	}
 	return l, nil

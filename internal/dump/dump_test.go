@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -66,6 +68,123 @@ func TestDump_LineIsAsDocumented(t *testing.T) {
 	}
 }
 
+// dumpOf returns a dump of so many small rows, with its end.
+func dumpOf(t *testing.T, n int, before int64) string {
+	t.Helper()
+	var file bytes.Buffer
+	w := NewWriter(&file)
+	for i := range n {
+		if err := w.Write(store.Row{Key: fmt.Sprint("k", i), Value: []byte("i:1;\n"), Expiration: 7, TTL: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.End(before); err != nil {
+		t.Fatal(err)
+	}
+	return file.String()
+}
+
+// readAll reads to the end, or to the first error.
+func readAll(r *Reader) (rows int64, err error) {
+	for ; ; rows++ {
+		if _, err := r.Next(); err == io.EOF {
+			return rows, nil
+		} else if err != nil {
+			return rows, err
+		}
+	}
+}
+
+func TestWriter_TheLastLineTellsHowManyRowsThereAre(t *testing.T) {
+	for rows, want := range []string{
+		`{"rows":0}` + "\n",
+		`{"key":"k0","value":"i:1;\n","expiration":7,"ttl":60,"rows":1}` + "\n",
+		`{"key":"k0","value":"i:1;\n","expiration":7,"ttl":60}` + "\n" + `{"key":"k1","value":"i:1;\n","expiration":7,"ttl":60,"rows":2}` + "\n",
+	} {
+		if got := dumpOf(t, rows, 0); got != want {
+			t.Errorf("%d rows: %s, want %s", rows, got, want)
+		}
+	}
+	var file bytes.Buffer
+	w := NewWriter(&file)
+	if err := errors.Join(w.Write(store.Row{Key: "k"}), w.Flush()); err != nil || !strings.HasSuffix(file.String(), `"ttl":0}`+"\n") {
+		t.Errorf("flushed, a row is no whole line: %s, %v", file.String(), err)
+	}
+	if err := w.End(4); err != nil || !strings.HasSuffix(file.String(), "}\n"+`{"rows":5}`+"\n") {
+		t.Errorf("behind a whole line the end is none of its own: %s, %v", file.String(), err)
+	}
+}
+
+func TestReader_SeesEachCut(t *testing.T) {
+	for _, n := range []int{0, 1, 5} {
+		whole := dumpOf(t, n, 0)
+		for at := range len(whole) - 1 { // without its last byte, the end of its last line, it has all the same
+			r := NewReader(strings.NewReader(whole[:at]))
+			if _, err := readAll(r); err == nil && r.Count().Whole() {
+				t.Errorf("cut after %d bytes of %d it is taken for whole: %q", at, len(whole), whole[:at])
+			}
+		}
+		for _, text := range []string{whole, whole[:len(whole)-1], strings.ReplaceAll(whole, "\n", "\r\n")} {
+			r := NewReader(strings.NewReader(text))
+			if rows, err := readAll(r); err != nil || rows != int64(n) || !r.Count().Whole() {
+				t.Errorf("%q: %d rows, %v, %+v, want it to be whole", text, rows, err, r.Count())
+			}
+		}
+	}
+}
+
+func TestReader_CountsWhatWasJoinedSortedOrLeftOut(t *testing.T) {
+	three, none, two := dumpOf(t, 3, 0), dumpOf(t, 0, 0), dumpOf(t, 2, 0)
+	interrupted := three[:strings.LastIndex(three, `,"rows"`)] + "}\n"
+	sorted := slices.Sorted(strings.Lines(three + none))
+	slices.Reverse(sorted)
+	lines := strings.SplitAfter(three, "\n")
+	for name, c := range map[string]struct {
+		text  string
+		whole bool
+	}{
+		"joined":                         {three + none + two, true},
+		"sorted":                         {strings.Join(sorted, ""), true},
+		"edited":                         {strings.ReplaceAll(three, `:"k`, `:"other`), true},
+		"interrupted, and gone on":       {interrupted + dumpOf(t, 2, 3), true},
+		"interrupted at the last row":    {interrupted + dumpOf(t, 0, 3), true},
+		"interrupted":                    {interrupted, false},
+		"interrupted, and another":       {interrupted + two, false},
+		"whole, and an interrupted one":  {two + interrupted, false},
+		"without a line in the middle":   {lines[0] + lines[2], false},
+		"without the last line":          {lines[0] + lines[1], false},
+		"with a line twice":              {lines[0] + three, false},
+		"by hand":                        {`{"key":"k","value":"i:1;","expiration":1}`, false},
+		"nothing":                        {"", false},
+		"nothing but the ends of lines":  {"\n\n", false},
+		"no rows":                        {none, true},
+		"the end of more than there are": {`{"rows":1}`, false},
+	} {
+		r := NewReader(strings.NewReader(c.text))
+		if _, err := readAll(r); err != nil || r.Count().Whole() != c.whole {
+			t.Errorf("%s: %v, %+v, want whole: %v", name, err, r.Count(), c.whole)
+		}
+	}
+}
+
+// Lines that are passed over count as well, or an import that goes on would not know whether the dump is whole.
+func TestReader_CountsTheLinesThatItPassesOver(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	text := dumpOf(t, 3, 0) + strings.ReplaceAll(dumpOf(t, 3, 0), "i:1;", long)
+	for from := range 8 {
+		r := NewReader(strings.NewReader(text[:strings.LastIndex(text, "{")] + `{"key":"last","value":"","expiration":1,"rows":3}`))
+		r.From = from
+		if rows, err := readAll(r); err != nil || !r.Count().Whole() || rows != int64(min(6, 7-from)) {
+			t.Errorf("from line %d: %d rows, %v, %+v", from, rows, err, r.Count())
+		}
+	}
+	r := NewReader(strings.NewReader("bad\n\n" + dumpOf(t, 3, 2)))
+	r.From = 3
+	if _, err := readAll(r); err != nil || !r.Count().Whole() {
+		t.Errorf("what is no row any more is no row that was: %v, %+v", err, r.Count())
+	}
+}
+
 func TestReader_NamesTheLineAndWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
 		`{`:                                      "it ends in the middle of its JSON",
@@ -85,6 +204,11 @@ func TestReader_NamesTheLineAndWhatIsWrong(t *testing.T) {
 		`{"value":"k","expiration":1}`:           `"key" is missing`,
 		`{"key":null,"value":"","expiration":1}`: `"key" is missing`,
 		`{"key":"k","valeu":"v","expiration":1}`: `unknown field "valeu"`,
+		`{"key":"k","rows":1}`:                   `"value" is missing`,
+		`{"rows":1,"ttl":1}`:                     `"key" is missing`,
+		`{"rows":null}`:                          `"key" is missing`,
+		`{"rows":-1}`:                            `"rows" is no number of rows`,
+		`{"rows":"1"}`:                           `"rows": got string`,
 		`{"KEY":"k","value":"v","expiration":1}`: `unknown field "KEY"`,
 		`{"key":"k","key":"l","value":"v","expiration":1}`:             `"key" comes twice`,
 		`{"key":"k","value":"v","expiration":1,"expiration":1}`:        `"expiration" comes twice`,
@@ -176,7 +300,7 @@ func TestReader_TroubleWithReadingIsNoLineError(t *testing.T) {
 // FuzzReader reads anything. A row that it gives is one that comes back when it is written; an error is about the line where it stopped.
 func FuzzReader(f *testing.F) {
 	for _, seed := range []string{
-		"", "\n", "{}", "\uFEFF{\"key\":\"k\",\"value\":\"s:1:\\\"a\\\";\",\"expiration\":1788000000,\"ttl\":600}\r\n",
+		"", "\n", strings.Repeat(" ", 15) + "\v", "{}", `{"rows":0}`, `{"key":"k","value":"v","expiration":1,"rows":1}` + "\n" + `{"rows":-1}`, "\uFEFF{\"key\":\"k\",\"value\":\"s:1:\\\"a\\\";\",\"expiration\":1788000000,\"ttl\":600}\r\n",
 		`{"key_base64":"/w==","value_base64":"AA==","expiration":-1}` + "\n" + `{"key":"\ud83d\ude00","value":"\\ud800","expiration":0}`,
 		`{"key":"k","value":"\ud800","expiration":1}`, `{"key":"k","key":"k"}`, `[{"key":1}]`, `{"key":"k","value":"v","expiration":1e3}`,
 	} {
@@ -204,6 +328,9 @@ func FuzzReader(f *testing.F) {
 			if row.Key != same.Key || !bytes.Equal(row.Value, same.Value) || row.Expiration != same.Expiration || row.TTL != same.TTL {
 				t.Errorf("%+v; as a long line %+v", row, same)
 			}
+			if short.Count() != long.Count() {
+				t.Errorf("counted %+v; as long lines %+v", short.Count(), long.Count())
+			}
 			wantBack(t, row)
 		}
 	})
@@ -223,7 +350,7 @@ func wantBack(t *testing.T, row store.Row) {
 	t.Helper()
 	var file bytes.Buffer
 	w := NewWriter(&file)
-	if err := errors.Join(w.Write(row), w.Flush()); err != nil {
+	if err := errors.Join(w.Write(row), w.End(0)); err != nil {
 		t.Fatal(err)
 	}
 	r := NewReader(&file)
@@ -233,5 +360,8 @@ func wantBack(t *testing.T, row store.Row) {
 	}
 	if _, err := r.Next(); err != io.EOF {
 		t.Errorf("%+v has more than one line: %v", row, err)
+	}
+	if !r.Count().Whole() {
+		t.Errorf("%+v comes back as %+v", row, r.Count())
 	}
 }

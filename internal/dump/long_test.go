@@ -32,12 +32,12 @@ func TestReader_ALongLineIsReadAsAShortOne(t *testing.T) {
 		`{"key":"k","valeu":"v","expiration":1}`, `{"key":"k","value":1,"expiration":1}`, `"value":"x"`, `{"key":"k" "value":"x"}`,
 		`{"key":"value","value":"\"value\":\"x","expiration":1}`, `{"key":"\"value\":","value":"x","expiration":1}`)
 	for _, line := range lines {
-		want, wantErr := new(Reader).parse(longLine{text: []byte(line)})
+		want, _, wantErr := new(Reader).parse(longLine{text: []byte(line)})
 		for _, slow := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader} {
 			l, err := readLong(bufio.NewReaderSize(slow(strings.NewReader(line+"\nnext")), 16), new(room))
 			var got store.Row
 			if err == nil || err == io.EOF {
-				got, err = new(Reader).parse(l)
+				got, _, err = new(Reader).parse(l)
 			} else {
 				err = explain(err)
 			}

@@ -115,7 +115,8 @@ var dumping = []testCase{
 		h.insert("prefixa", "i:1;", start+1)
 		h.wantImported([]store.Row{
 			{Key: "a", Value: []byte("i:2;"), Expiration: start + 7}, {Key: "a", Value: []byte("i:3;"), Expiration: start + 8},
-		}, store.ImportOptions{}, store.ImportResult{Stored: 1})
+			{Key: "a", Value: []byte("i:4;"), Expiration: start},
+		}, store.ImportOptions{}, store.ImportResult{Stored: 2, Expired: 1})
 		h.wantRow("prefixa", "i:3;", start+8)
 	}},
 	{"import leaves expired rows out unless they are asked for, and extends when told to", func(t *testing.T, h *harness) {
@@ -160,16 +161,21 @@ var dumping = []testCase{
 	{"import ends forever with an INT column, and refuses what is too late otherwise", func(t *testing.T, h *harness) {
 		forever := int64(math.MaxInt32) + 1000
 		h.clock.Set(forever - 315_360_000)
-		rows := []store.Row{{Key: "a", Value: []byte("i:1;"), Expiration: forever}}
-		h.wantImported(rows, store.ImportOptions{}, store.ImportResult{Stored: 1})
-		if h.hasIntColumn() {
-			h.wantRow("prefixa", "i:1;", math.MaxInt32)
-			h.clock.Set(forever - 3600)
-			_, err := h.store.Import(h.ctx, rows, store.ImportOptions{})
-			h.wantRefused(err, "expiration")
-		} else {
-			h.wantRow("prefixa", "i:1;", forever)
+		rows := []store.Row{
+			{Key: "a", Value: []byte("i:1;"), Expiration: forever},
+			{Key: "b", Value: []byte("i:1;"), Expiration: math.MaxInt32},
+			{Key: "c", Value: []byte("i:1;"), Expiration: forever + 1},
 		}
+		if !h.hasIntColumn() {
+			h.wantImported(rows, store.ImportOptions{}, store.ImportResult{Stored: 3})
+			h.wantRows(row{"prefixa", []byte("i:1;"), forever}, row{"prefixb", []byte("i:1;"), math.MaxInt32}, row{"prefixc", []byte("i:1;"), forever + 1})
+			return
+		}
+		h.wantImported(rows, store.ImportOptions{}, store.ImportResult{Stored: 3, Shortened: 2})
+		h.wantRows(row{"prefixa", []byte("i:1;"), math.MaxInt32}, row{"prefixb", []byte("i:1;"), math.MaxInt32}, row{"prefixc", []byte("i:1;"), math.MaxInt32})
+		h.clock.Set(forever - 3600)
+		_, err := h.store.Import(h.ctx, rows, store.ImportOptions{})
+		h.wantRefused(err, "expiration")
 	}},
 	{"import counts the rows that look-alike keys lose", func(t *testing.T, h *harness) {
 		rows := func(keys ...string) (rows []store.Row) {
