@@ -202,6 +202,8 @@ func initialize(daemon, data string) error {
 			"--no-defaults", "--initialize-insecure", "--datadir=" + data, "--innodb-flush-method=nosync",
 		}, asRoot()...)...)
 	}
+	// Its own folder for temporary tables: another server that starts deletes those that it finds in a shared one.
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(data))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("create the data folder with %s: %w\n%s", cmd.Path, err, out)
 	}
