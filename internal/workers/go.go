@@ -93,7 +93,7 @@ func (p *Go) end(tb testing.TB) {
 	tb.Helper()
 	_ = p.stdin.Close()
 	_ = thaw(p.cmd.Process) // or it would never end; an error means that it has
-	late := time.AfterFunc(20*time.Second, func() { _ = p.cmd.Process.Kill() })
+	late := time.AfterFunc(time.Minute, func() { _ = p.cmd.Process.Kill() })
 	err := p.cmd.Wait()
 	if !late.Stop() {
 		tb.Error("the process did not end when it was to, and was killed")
@@ -143,7 +143,7 @@ func (p *Go) Continue(tb testing.TB) {
 // Fetched waits until the process, which is Held, has the vendor's answer.
 func (p *Go) Fetched(tb testing.TB) {
 	tb.Helper()
-	must(tb, p.fetched.SetReadDeadline(time.Now().Add(20*time.Second)))
+	must(tb, p.fetched.SetReadDeadline(time.Now().Add(time.Minute)))
 	if _, err := p.fetched.Read(make([]byte, 1)); err != nil {
 		tb.Fatalf("the process fetched nothing: %v", err)
 	}
