@@ -410,21 +410,10 @@ func TestCtrlC_TheSecondEndsWhatIsStuckAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := s.onTerminal(80, nil, nil, "flush", "--yes")
-		eventuallyLocked(t, db)
+		testdb.WaitUntilBlocked(t, db)
 		if code, by := p.pressUntilItEnds(); by != syscall.SIGINT {
 			t.Errorf("exit %d, %v: %q", code, by, p.printed())
 		}
-	})
-}
-
-// eventuallyLocked waits until a statement waits for a row that another has locked.
-func eventuallyLocked(t *testing.T, db *sql.DB) {
-	t.Helper()
-	eventually(t, "a statement waits for the lock", func() bool {
-		time.Sleep(150 * time.Millisecond) // the server tells the same as before to who asks again within 100 ms
-		var n int
-		err := db.QueryRow("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'").Scan(&n)
-		return err == nil && n > 0
 	})
 }
 
@@ -471,7 +460,7 @@ func TestProgress_FollowsATerminalThatIsResized(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := s.onTerminal(120, nil, nil, "prune")
-	eventuallyLocked(t, db) // in the first batch, as its keys are sorted
+	testdb.WaitUntilBlocked(t, db) // in the first batch, as its keys are sorted
 	if err := pty.Setsize(p.tty, &pty.Winsize{Cols: 40, Rows: 10}); err != nil {
 		t.Fatal(err)
 	}
