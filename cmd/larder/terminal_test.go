@@ -460,6 +460,7 @@ func TestProgress_FollowsATerminalThatIsResized(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := s.onTerminal(120, nil, nil, "prune")
+	p.until(`pruning 0 rows`)
 	testdb.WaitUntilBlocked(t, db) // in the first batch, as its keys are sorted
 	if err := pty.Setsize(p.tty, &pty.Winsize{Cols: 40, Rows: 10}); err != nil {
 		t.Fatal(err)
