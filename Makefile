@@ -41,10 +41,12 @@ fuzz: ## Fuzz the codec of PHP's format, the patterns of List and the dumps for 
 FUZZTIME ?= 60s
 
 .PHONY: lint
-lint: ## Check formatting, go vet, staticcheck
+lint: ## Check formatting, go vet (for Windows and macOS too), staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet ./...
 	go vet -tags peers,bench,showcase ./store ./internal/bench ./internal/showcase
+	GOOS=windows go vet -tags peers,bench,showcase ./...
+	GOOS=darwin go vet -tags peers,bench,showcase ./...
 	go run $(STATICCHECK) -tags peers,bench,showcase ./...
 
 .PHONY: bench

@@ -1,3 +1,5 @@
+//go:build unix
+
 package fetcher_test
 
 import (
@@ -58,6 +60,9 @@ var outages = map[string]outage{
 	},
 }
 
+// databasePatience is how long the processes wait for a statement: longer than a busy machine may hold up who waits for nothing.
+const databasePatience = 2 * time.Second
+
 // A process that has a token goes on with it; one that has none asks the vendor itself, once; and the row is there again when the database is.
 func TestScenario18_RealOutageIsServedFromMemoryAndTheRowWrittenBack(t *testing.T) {
 	for name, o := range outages {
@@ -73,7 +78,7 @@ func TestScenario18_RealOutageIsServedFromMemoryAndTheRowWrittenBack(t *testing.
 			fake, _ := newFake(t)
 			set := f.settings(fake)
 			set.Database = (&url.URL{Scheme: "mysql", User: url.UserPassword("app", "secret"), Host: db.Config().Addr, Path: db.Config().DBName}).String()
-			set.StoreTimeout, set.Run = 500*time.Millisecond, true
+			set.StoreTimeout, set.Run = databasePatience, true
 			p := workers.StartGo(t, set)
 			token, err := p.Token(t)
 			if err != nil {
@@ -85,8 +90,8 @@ func TestScenario18_RealOutageIsServedFromMemoryAndTheRowWrittenBack(t *testing.
 
 			o.begin(t, server, admin)
 			p.Begin(t, workers.Calls{Begin: time.Now(), N: 300, Every: 10 * time.Millisecond}) // 3 s, in which it notices
-			if got := p.Outcome(t); got.Failed != 0 || got.Waited != 0 || len(got.Tokens) != 1 || got.Tokens[0] != token {
-				t.Errorf("callers got %+v, want the token at once", got)
+			if got := p.Outcome(t); got.Failed != 0 || got.Worst >= databasePatience*3/4 || len(got.Tokens) != 1 || got.Tokens[0] != token {
+				t.Errorf("callers got %+v, want the token without waiting for the database", got)
 			}
 			for range 5 {
 				if got, err := other.Token(t); err != nil || got != token { // DingTalk gives the same one again
@@ -102,14 +107,7 @@ func TestScenario18_RealOutageIsServedFromMemoryAndTheRowWrittenBack(t *testing.
 
 			o.end(t, server, admin)
 			exec(t, admin, "DELETE FROM cache")
-			for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-				if row, _ := f.row(); row == quoted(token) {
-					break
-				}
-				if time.Now().After(deadline) {
-					t.Fatal("the row was not written back within 30 s")
-				}
-			}
+			eventually(t, "the row is written back", func() bool { row, _ := f.row(); return row == quoted(token) })
 			if n := fake.Count(); n != 2 {
 				t.Errorf("%d fetches, want none by the end of the outage", n)
 			}

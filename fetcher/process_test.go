@@ -27,7 +27,7 @@ func start(t *testing.T, n int, set workers.Settings) []*workers.Go {
 
 // settings are those of a process that has the fleet's database and a fake's credentials. A holder that died is outlived soon.
 func (f *fleet) settings(fake *fetchertest.Fake) workers.Settings {
-	return workers.Settings{Database: f.url, Key: key, Timeout: time.Second, LockTTL: 2 * time.Second}.Of(fake)
+	return workers.Settings{Database: f.url, Key: key, Timeout: 3 * time.Second, LockTTL: 4 * time.Second}.Of(fake)
 }
 
 // weChat returns a vendor each of whose tokens is another one, and the settings for it.
@@ -57,34 +57,35 @@ func outcome(t *testing.T, processes []*workers.Go, begin func(*workers.Go, work
 func TestScenario01_ColdStartOfTenProcessesFetchesOnce(t *testing.T) {
 	f := newFleet(t, migrations.MySQL)
 	fake, _ := newFake(t, fetchertest.WithLatency(time.Second))
-	processes := start(t, 10, workers.Settings{Database: f.url, Key: key}.Of(fake))
+	processes := start(t, 10, workers.Settings{Database: f.url, Key: key, Timeout: 10 * time.Second}.Of(fake))
 	got := outcome(t, processes, func(p *workers.Go, c workers.Calls) { p.Begin(t, c) }, 100)
 	if got.Failed != 0 || len(got.Tokens) != 1 || fake.Count() != 1 {
 		t.Errorf("%d fetches; 1,000 callers got %+v, want one token of one fetch", fake.Count(), got)
 	}
-	if got.Worst > 5*time.Second { // docs/tokens.md has the true figure
+	if got.Worst > 10*time.Second { // the lock lasts for 15; docs/tokens.md has the true figure
 		t.Errorf("one waited %v for a fetch of 1 s", got.Worst)
 	}
 }
 
-// A row that is about to end, and 1,000 calls a second: one process fetches the next token, which takes a second, behind the callers' backs.
+// A row that is about to end, and 500 calls a second: one process fetches the next token, which takes four seconds, behind the callers' backs.
 func TestScenario02_NobodyWaitsForTheNextTokenUnderLoad(t *testing.T) {
 	f := newFleet(t, migrations.MySQL)
-	fake, _ := newFake(t, fetchertest.WithLatency(time.Second))
-	processes := start(t, 4, workers.Settings{Database: f.url, Key: key}.Of(fake))
-	if err := f.reader.Put(t.Context(), key, "the-token-of-the-hours-before", 4*time.Second); err != nil {
+	const latency = 4 * time.Second // far longer than a busy machine holds up who waits for nothing
+	fake, _ := newFake(t, fetchertest.WithLatency(latency))
+	processes := start(t, 4, workers.Settings{Database: f.url, Key: key, Timeout: 10 * time.Second}.Of(fake))
+	if err := f.reader.Put(t.Context(), key, "the-token-of-the-hours-before", 20*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
 	for _, p := range processes {
-		p.Begin(t, workers.Calls{Begin: begin, N: 1000, Every: 4 * time.Millisecond})
+		p.Begin(t, workers.Calls{Begin: begin, N: 1000, Every: 8 * time.Millisecond})
 	}
 	var all []workers.Outcome
 	for _, p := range processes {
 		all = append(all, p.Outcome(t))
 	}
 	got := workers.Together(all...)
-	if got.Failed != 0 || got.Worst >= 900*time.Millisecond || len(got.Tokens) != 2 || fake.Count() != 1 { // docs/tokens.md has the true figure
+	if got.Failed != 0 || got.Worst >= latency*3/4 || len(got.Tokens) != 2 || fake.Count() != 1 { // docs/tokens.md has the true figure
 		t.Errorf("%d fetches; callers got %+v, want the old token and then the new one, at once", fake.Count(), got)
 	}
 }
@@ -104,8 +105,8 @@ func TestScenario03_HolderKilledBetweenFetchAndWriteIsOutlived(t *testing.T) {
 	if err != nil || fake.Count() != 2 {
 		t.Errorf("%v, %d fetches, want the second one's", err, fake.Count())
 	}
-	if took := time.Since(begun); took > 8*time.Second {
-		t.Errorf("took %v, want the lock's 2 s and a fetch", took)
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("took %v, want the lock's 4 s and a fetch", took)
 	}
 	if row, _ := f.row(); row != quoted(token) {
 		t.Errorf("row is %s, want %s", row, token)

@@ -131,8 +131,8 @@ func TestUp_TakesOverFromAKilledProcess(t *testing.T) {
 		}
 		start := time.Now()
 		b.up()
-		if took := time.Since(start); took > 10*time.Second {
-			b.Errorf("took over after %v, want the lease of 3 s", took)
+		if took := time.Since(start); took > 30*time.Second {
+			b.Errorf("took over after %v, want the lease of 3 s, which by default is a minute", took)
 		}
 		wantAppliedOnce(b)
 		wantEqual(b, "rows", b.dump("cache", "value"), rows)
@@ -202,7 +202,7 @@ func (b *bench) useTable() (finish func()) {
 
 func (b *bench) waitForAlter() {
 	b.Helper()
-	for range 100 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var waiting int
 		err := b.db.QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'ALTER TABLE%' AND state LIKE 'Waiting%'").Scan(&waiting)
 		if err != nil && !testdb.IsUnlistable(err) {
@@ -211,7 +211,6 @@ func (b *bench) waitForAlter() {
 		if waiting > 0 {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	b.Fatal("no ALTER TABLE came")
 }
@@ -270,7 +269,7 @@ func TestUp_GivesUpItsLockWithItsContext(t *testing.T) {
 	finish()
 	start := time.Now()
 	b.up()
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("the next run took %v, as if the lock were still held", took)
 	}
 	wantAppliedOnce(b)

@@ -67,34 +67,31 @@ func TestOpen_CancellingEndsAConnectThatHangs(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	address := listen(t, func(c net.Conn) { cancel(); _, _ = io.Copy(io.Discard, c) })
-	s, err := store.Open("mysql://u:p@" + address + "/db")
+	s, err := store.Open("mysql://u:p@" + address + "/db?timeout=1m")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
 	begun := time.Now()
 	_, err = s.Prune(ctx, store.PruneOptions{})
-	if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrOutcomeUnknown) || time.Since(begun) > 4*time.Second {
+	if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrOutcomeUnknown) || time.Since(begun) > 30*time.Second {
 		t.Errorf("after %v: %v, want context.Canceled at once", time.Since(begun), err)
 	}
 }
 
 // The next host is tried after one that took the connection and hangs.
 func TestOpen_TheNextHostIsTriedAfterOneThatHangs(t *testing.T) {
-	var reached = make(chan struct{}, 100)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	silent := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	next := listen(t, func(net.Conn) { reached <- struct{}{} })
+	next := listen(t, func(net.Conn) { cancel() })
 	s, err := store.Open("mysql://u:p@" + silent + "," + next + "/db?timeout=50ms")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
 	_ = s.Get(ctx, "k", new(string)) // neither is a database
-	select {
-	case <-reached:
-	default:
+	if <-ctx.Done(); !errors.Is(ctx.Err(), context.Canceled) {
 		t.Error("the next host was not tried")
 	}
 }

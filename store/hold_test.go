@@ -150,12 +150,12 @@ func TestHold_OutlastsAConnectionThatFallsSilent(t *testing.T) {
 	cfg := migrated(t, testdb.MySQL(t)).Config()
 	cfg.InterpolateParams, cfg.MaxAllowedPacket, cfg.DialFunc, cfg.Logger = true, 64<<20, wire.dial, &mysql.NopLogger{}
 	s := newStore(t, cfg)
-	before, release, _ := hold(t, s, 6*time.Second)
+	before, release, _ := hold(t, s, 12*time.Second)
 	wire.fallSilent()
 	select {
 	case <-before.Done():
 		t.Error(context.Cause(before))
-	case <-time.After(5500 * time.Millisecond): // 5 s after the last refresh it would be lost
+	case <-time.After(11500 * time.Millisecond): // 11 s after the last refresh it would be lost
 	}
 	if err := release(); err != nil {
 		t.Error(err)

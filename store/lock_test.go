@@ -50,7 +50,7 @@ func TestStore_PutIfLockedKeepsTheLockRowUntilItHasWritten(t *testing.T) {
 	}
 	written := make(chan error, 1)
 	go func() { written <- yes(s.PutIfLocked(ctx, lock, "key", "new", time.Minute)) }()
-	waitUntilBlocked(t, s)
+	testdb.WaitUntilBlocked(t, s.DB().DB)
 
 	if _, err := admin.Exec("SELECT 1 FROM cache_locks WHERE `key`='job' FOR UPDATE NOWAIT"); err == nil {
 		t.Error("the next holder could take the lock over while the write is under way")
@@ -60,25 +60,6 @@ func TestStore_PutIfLockedKeepsTheLockRowUntilItHasWritten(t *testing.T) {
 	}
 	if err := <-written; err != nil {
 		t.Error(err)
-	}
-}
-
-// waitUntilBlocked waits until a transaction of this database waits for a row. The server looks anew when nobody has asked for a tenth of a second.
-func waitUntilBlocked(t *testing.T, s *store.Store) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(150 * time.Millisecond) {
-		var blocked int
-		err := s.DB().Get(&blocked, "SELECT COUNT(*) FROM information_schema.innodb_trx t"+
-			" JOIN information_schema.processlist p ON p.id=t.trx_mysql_thread_id WHERE t.trx_state='LOCK WAIT' AND p.db=DATABASE()")
-		if err != nil && !testdb.IsUnlistable(err) {
-			t.Fatal(err)
-		}
-		if blocked > 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("nothing is blocked")
-		}
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -55,7 +54,7 @@ func (s *server) session() *session {
 	cmd := exec.Command("bash", "-c", sessionScript)
 	cmd.Dir, cmd.Env = s.dir, append(s.env, "LARDER_LISTEN=127.0.0.1:"+port)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = printed, printed, []*os.File{read}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	kill := ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -75,7 +74,7 @@ func (s *server) session() *session {
 	}()
 	s.t.Cleanup(func() {
 		_ = commands.Close()
-		stuck := time.AfterFunc(10*time.Second, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		stuck := time.AfterFunc(patience, kill)
 		for range lines { // until all that was started has ended
 		}
 		stuck.Stop()
@@ -95,7 +94,7 @@ func (s *session) run(command string, expected int) (printed string, status int)
 	if _, err := fmt.Fprintln(s.commands, strings.ReplaceAll(command, "8420", s.port)); err != nil {
 		s.t.Fatal(err)
 	}
-	late := time.After(30 * time.Second)
+	late := time.After(patience)
 	for ended := false; !ended || strings.HasSuffix(command, "&") && strings.Count(printed, "\n") < expected; {
 		select {
 		case line, ok := <-s.lines:

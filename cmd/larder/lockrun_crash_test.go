@@ -157,7 +157,7 @@ func TestLockRun_KilledHolderTakesAllItStartedAlong(t *testing.T) {
 			$lock->release();
 			answer($since);
 		}`)
-	holder := s.start("lock", "run", "job", "--ttl", "3s", "--", "sh", "-c", inSection(`sh -c 'trap "" TERM HUP; touch ready; sleep 300; true' & wait`))
+	holder := s.start("lock", "run", "job", "--ttl", "12s", "--", "sh", "-c", inSection(`sh -c 'trap "" TERM HUP; touch ready; sleep 300; true' & wait`))
 	eventually(t, "the command runs", s.has("ready"))
 	waiter := s.start("lock", "run", "job", "--wait", "60s", "--", "sh", "-c", inSection("date +%s >since"))
 	if err := holder.cmd.Process.Kill(); err != nil {
@@ -176,7 +176,7 @@ func TestLockRun_KilledHolderTakesAllItStartedAlong(t *testing.T) {
 	waiter.wantExit(0, "")
 	s.wantNoOverlap()
 	for who, since := range map[string]int64{"PHP": phpSince, "larder": s.number("since")} {
-		if since < ends || since > ends+15 {
+		if since < ends || since > ends+40 {
 			t.Errorf("%s has the lock at %d, want it from %d on", who, since, ends)
 		}
 	}
@@ -211,7 +211,7 @@ func TestLockRun_WaitsForTheTTLOfAHolderThatDied(t *testing.T) {
 			if r := s.process("lock", "run", "job", "--wait", "60s", "--", "sh", "-c", "date +%s >since"); r.code != 0 {
 				t.Errorf("%+v", r)
 			}
-			if since := s.number("since"); since < ends || since > ends+15 {
+			if since := s.number("since"); since < ends || since > ends+40 {
 				t.Errorf("it has the lock at %d, want it from %d on", since, ends)
 			}
 		})
@@ -222,7 +222,7 @@ func TestLockRun_WaitsForTheTTLOfAHolderThatDied(t *testing.T) {
 func TestLockRun_StoppedBeyondItsTTLKillsItsCommandWhenItGoesOn(t *testing.T) {
 	t.Parallel()
 	s, st := lockServer(t, testdb.MySQL(t).URL())
-	holder := s.start("lock", "run", "job", "--ttl", "3s", "--", "sh", "-c", inSection(untilDone("never")+"; touch after"))
+	holder := s.start("lock", "run", "job", "--ttl", "6s", "--", "sh", "-c", inSection(untilDone("never")+"; touch after"))
 	eventually(t, "the command runs", s.has("ready"))
 	holder.pause()
 	if err := os.Remove(s.dir + "/ready"); err != nil {
@@ -275,7 +275,7 @@ func TestLockRun_DatabaseThatCrashes(t *testing.T) {
 	s, st := lockServer(t, db.URL())
 
 	t.Log("for less than the TTL: the command goes on to its end")
-	holder := s.start("lock", "run", "kept", "--ttl", "18s", "--", "sh", "-c", untilDone("kept")+"; exit 7")
+	holder := s.start("lock", "run", "kept", "--ttl", "30s", "--", "sh", "-c", untilDone("kept")+"; exit 7")
 	eventually(t, "the command runs", s.has("ready"))
 	before := expirationOf(t, st, "kept")
 	if err := server.Crash(); err != nil {
@@ -297,7 +297,7 @@ func TestLockRun_DatabaseThatCrashes(t *testing.T) {
 		eventually(t, "the command runs", s.has("ready"))
 		return r
 	}
-	ends := start("ends", "--ttl", "30s", "--", "sh", "-c", untilDone("done")+"; exit 9")
+	ends := start("ends", "--ttl", "2m", "--", "sh", "-c", untilDone("done")+"; exit 9")
 	warned := start("warned", "--ttl", "3s", "--on-lost", "warn", "--", "sh", "-c", untilDone("done")+"; exit 5")
 	killed := start("killed", "--ttl", "3s", "--", "sh", "-c", inSection(untilDone("never")))
 	if err := server.Crash(); err != nil {
@@ -310,7 +310,7 @@ func TestLockRun_DatabaseThatCrashes(t *testing.T) {
 	}
 	s.file("done", "")
 	warned.wantExit(5, "the command goes on and may overlap")
-	ends.wantExit(9, "the lock ends by itself within 30s")
+	ends.wantExit(9, "the lock ends by itself within 2m")
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +340,7 @@ func TestLockRun_LostLockEndsAllThatTheCommandStarted(t *testing.T) {
 			}
 			r.wantExit(exitError, "lock is lost")
 			s.wantSectionFree()
-			if took := time.Since(began); took > 30*time.Second {
+			if took := time.Since(began); took > 50*time.Second {
 				t.Errorf("it took %s", took)
 			}
 		})

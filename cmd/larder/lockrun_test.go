@@ -3,10 +3,10 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +20,25 @@ import (
 type running struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	stderr *bytes.Buffer
+	stderr *text
+}
+
+// A text is what a process that runs has written.
+type text struct {
+	mu      sync.Mutex
+	written strings.Builder
+}
+
+func (w *text) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.written.Write(p)
+}
+
+func (w *text) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.written.String()
 }
 
 // start runs one command line without waiting for its end.
@@ -38,7 +56,7 @@ func (s *server) prepare(args ...string) *running {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r := &running{t: s.t, cmd: exec.Command(self, args...), stderr: new(bytes.Buffer)}
+	r := &running{t: s.t, cmd: exec.Command(self, args...), stderr: new(text)}
 	r.cmd.Dir, r.cmd.Env, r.cmd.Stderr = s.dir, s.env, r.stderr
 	return r
 }
@@ -70,9 +88,9 @@ func (r *running) wantSays(text string) {
 // eventually waits until the condition holds, for what another process does.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 30 s", what)
+			t.Fatalf("%s: not within %v", what, patience)
 		}
 	}
 }
@@ -134,8 +152,10 @@ func TestLockRun_LostLockEndsTheCommand(t *testing.T) {
 		r.wantExit(exitError, "killing it")
 
 		_ = os.Remove(s.dir + "/ready")
-		r = s.start("lock", "run", "job", "--ttl", "4s", "--on-lost", "warn", "--", "sh", "-c", "touch ready; sleep 3; exit 5")
+		r = s.start("lock", "run", "job", "--ttl", "4s", "--on-lost", "warn", "--", "sh", "-c", untilDone("warned")+"; exit 5")
 		lose()
+		eventually(t, "it warns", func() bool { return strings.Contains(r.stderr.String(), "goes on") })
+		s.file("warned", "")
 		r.wantExit(5, "goes on")
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,6 +25,9 @@ const envMain = "LARDER_TEST_MAIN"
 
 // atOnce has a larder that was built with -race end without waiting for a second first, as the detector has it by default.
 const atOnce = "atexit_sleep_ms=0"
+
+// patience is how long a test waits for what another process does before it fails: far longer than that takes, also on a machine with more to do.
+const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	if os.Getenv(envMain) != "" {

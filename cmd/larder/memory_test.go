@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -85,4 +86,21 @@ func fillTable(t *testing.T, database string) {
 			t.Fatalf("%.60s: %v", statement, err)
 		}
 	}
+}
+
+// upTo is a subquery of the numbers i from 1 to n, which may be a million. It is not recursive, which each server bounds in its own way.
+func upTo(n int) string {
+	const digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4" +
+		" UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
+	sum, tables := "1", ""
+	for place, factor := range []int{1, 10, 100, 1000, 10_000, 100_000} {
+		if factor < n {
+			sum += fmt.Sprintf("+%d*t%d.d", factor, place)
+			tables += fmt.Sprintf(",%s AS t%d", digits, place)
+		}
+	}
+	if tables == "" {
+		return "(SELECT 1 AS i)"
+	}
+	return fmt.Sprintf("(SELECT i FROM (SELECT %s AS i FROM %s) AS all_of_them WHERE i<=%d)", sum, tables[1:], n)
 }

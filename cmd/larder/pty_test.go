@@ -79,7 +79,7 @@ func (p *pseudo) printed() string {
 func (p *pseudo) until(pattern string) {
 	p.t.Helper()
 	matches := regexp.MustCompile(pattern)
-	for deadline := time.Now().Add(30 * time.Second); !matches.MatchString(p.printed()); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !matches.MatchString(p.printed()); time.Sleep(time.Millisecond) {
 		select {
 		case <-p.read:
 			if !matches.MatchString(p.printed()) {
@@ -88,7 +88,7 @@ func (p *pseudo) until(pattern string) {
 		default:
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("%s: not within 30 s: %q", pattern, p.printed())
+			p.t.Fatalf("%s: not within %v: %q", pattern, patience, p.printed())
 		}
 	}
 }
@@ -101,8 +101,8 @@ func (p *pseudo) press() {
 	}
 }
 
-// pressUntilItEnds types Ctrl-C, as often as an impatient person does, and fails the test if that takes longer than a moment. The first one is not to be
-// enough: what is stuck does not look for it.
+// pressUntilItEnds types Ctrl-C, as often as an impatient person does. The first one is not to be enough: what is stuck does not look for it, and ends
+// by itself after two seconds or never. So it is the second one that ended it, and at once, if a signal did.
 func (p *pseudo) pressUntilItEnds() (code int, by syscall.Signal) {
 	p.t.Helper()
 	for began := time.Now(); ; {
@@ -112,14 +112,11 @@ func (p *pseudo) pressUntilItEnds() (code int, by syscall.Signal) {
 			return p.end()
 		case <-time.After(200 * time.Millisecond):
 		}
-		if time.Since(began) > batchPatience {
+		if time.Since(began) > patience {
 			p.t.Fatalf("it does not end: %q", p.printed())
 		}
 	}
 }
-
-// batchPatience is how long the store lets a statement go on when the first Ctrl-C comes; the second is not to wait for that.
-const batchPatience = 2 * time.Second
 
 // end waits for the end, and returns the exit status, or -1 and the signal that ended it.
 func (p *pseudo) end() (code int, by syscall.Signal) {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -40,6 +41,8 @@ import (
 //	                                 vendor revoke FILE: ends the token in a file
 //	mute VARIABLE                    starts a server that takes connections and says nothing, and puts its address there; hasty VARIABLE: one that
 //	                                 ends them at once; reached VARIABLE N: waits until N connections have come
+//	says FILE PATTERN                waits until another process has written something that matches into a file
+//	renewed ROWKEY                   waits until the lock's row ends later than it did
 //	writing FILE                     holds a SQLite file's write lock for the rest of the script
 //	answers URL                      waits until a URL answers 200. $PORT is a free port
 func TestScripts(t *testing.T) {
@@ -52,7 +55,7 @@ func TestScripts(t *testing.T) {
 				"exits": scriptExits, "row": scriptRow, "lockrow": scriptLockRow, "fill": scriptFill, "count": scriptCount, "sql": scriptSQL,
 				"vendor": scriptVendor, "answers": scriptAnswers, "writing": scriptWriting,
 				"mute":  scriptListener(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }),
-				"hasty": scriptListener(func(net.Conn) {}), "reached": scriptReached,
+				"hasty": scriptListener(func(net.Conn) {}), "reached": scriptReached, "says": scriptSays, "renewed": scriptRenewed,
 			},
 			Condition: func(condition string) (bool, error) {
 				if condition == "mysql" || condition == "sqlite" {
@@ -211,17 +214,42 @@ func scriptVendor(ts *testscript.TestScript, _ bool, args []string) {
 type vendorSlot struct{ vendor *fetchertest.Fake }
 
 func scriptAnswers(ts *testscript.TestScript, _ bool, args []string) {
-	for range 400 {
+	awaits(ts, args[0]+" does not answer", func() bool {
 		resp, err := http.Get(args[0])
 		if err == nil {
 			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
 		}
-		time.Sleep(50 * time.Millisecond) // until the other process has started
+		return err == nil && resp.StatusCode == http.StatusOK
+	})
+}
+
+// awaits waits for what another process does.
+func awaits(ts *testscript.TestScript, otherwise string, holds func() bool) {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s, not within %v", otherwise, patience)
+		}
 	}
-	ts.Fatalf("%s does not answer", args[0])
+}
+
+// scriptSays waits until the file of another process is there, with text that matches.
+func scriptSays(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	awaits(ts, args[0]+" has no "+args[1], func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && pattern.Match(text)
+	})
+}
+
+// scriptRenewed waits until a lock's row ends later than it did.
+func scriptRenewed(ts *testscript.TestScript, _ bool, args []string) {
+	expiration := func() (seconds int64) {
+		ts.Check(ts.Value(dbKey{}).(*sql.DB).QueryRow("SELECT expiration FROM cache_locks WHERE `key` = ?", args[0]).Scan(&seconds))
+		return seconds
+	}
+	before := expiration()
+	awaits(ts, "lock "+args[0]+" is not renewed", func() bool { return expiration() > before })
 }
 
 // scriptListener starts a server that does that with each connection, and then ends it.
@@ -252,13 +280,7 @@ func scriptReached(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	reached := ts.Value(reachedKey{}).(map[string]*atomic.Int64)[args[0]]
-	for range 1000 {
-		if reached.Load() >= want {
-			return
-		}
-		time.Sleep(10 * time.Millisecond) // until the other process has connected
-	}
-	ts.Fatalf("%d connections have come, want %s", reached.Load(), args[1])
+	awaits(ts, "less than "+args[1]+" connections have come", func() bool { return reached.Load() >= want })
 }
 
 func scriptWriting(ts *testscript.TestScript, _ bool, args []string) {
@@ -272,13 +294,12 @@ func scriptWriting(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// freePort returns a port on which nobody listens.
+// freePort is testdb.FreePort as text.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testdb.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return strconv.Itoa(port)
 }

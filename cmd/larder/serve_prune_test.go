@@ -83,9 +83,11 @@ func TestServe_OnePrunesAtATime(t *testing.T) {
 		}
 		time.Sleep(pruneEvery/2 + pruneEvery + time.Second)
 		cancel()
+		for range logs {
+			<-ended
+		}
 		both := ""
 		for i := range logs {
-			<-ended
 			log := logs[i].String()
 			if n := strings.Count(log, "level=WARN"); n == 0 || !strings.Contains(log, `msg="prune failed" error="prune: table does not exist`) {
 				t.Errorf("without a table, a server says %d warnings:\n%s", n, log)
@@ -119,7 +121,7 @@ func TestServe_Prunes(t *testing.T) {
 			})
 		}()
 		left := 0
-		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 			if err := db.QueryRow("SELECT COUNT(*) FROM cache").Scan(&left); err != nil {
 				t.Fatal(err)
 			}

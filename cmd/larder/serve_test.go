@@ -88,11 +88,10 @@ func (v *service) get(path string) (int, string) {
 // await waits until a path answers 200.
 func (v *service) await(path string) {
 	v.t.Helper()
-	for range 200 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if status, _ := v.get(path); status == 200 {
 			return
 		}
-		time.Sleep(50 * time.Millisecond) // until the other process has done its work
 	}
 	_, body := v.get(path)
 	v.t.Fatalf("%s: %s\n%s", path, body, v.said())

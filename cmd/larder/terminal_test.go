@@ -234,23 +234,6 @@ func TestList_LimitedSaysThatMoreFollow(t *testing.T) {
 	}
 }
 
-// upTo is a subquery of the numbers i from 1 to n, which may be a million. It is not recursive, which each server bounds in its own way.
-func upTo(n int) string {
-	const digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4" +
-		" UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
-	sum, tables := "1", ""
-	for place, factor := range []int{1, 10, 100, 1000, 10_000, 100_000} {
-		if factor < n {
-			sum += fmt.Sprintf("+%d*t%d.d", factor, place)
-			tables += fmt.Sprintf(",%s AS t%d", digits, place)
-		}
-	}
-	if tables == "" {
-		return "(SELECT 1 AS i)"
-	}
-	return fmt.Sprintf("(SELECT i FROM (SELECT %s AS i FROM %s) AS all_of_them WHERE i<=%d)", sum, tables[1:], n)
-}
-
 // fillExpiring puts so many rows of the prefix into the table, which all expire in that many seconds.
 func fillExpiring(t *testing.T, database string, db *sql.DB, n, seconds int) {
 	t.Helper()
@@ -428,21 +411,10 @@ func TestCtrlC_TheSecondEndsWhatIsStuckAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := s.onTerminal(80, nil, nil, "flush", "--yes")
-		eventuallyLocked(t, db)
+		testdb.WaitUntilBlocked(t, db)
 		if code, by := p.pressUntilItEnds(); by != syscall.SIGINT {
 			t.Errorf("exit %d, %v: %q", code, by, p.printed())
 		}
-	})
-}
-
-// eventuallyLocked waits until a statement waits for a row that another has locked.
-func eventuallyLocked(t *testing.T, db *sql.DB) {
-	t.Helper()
-	eventually(t, "a statement waits for the lock", func() bool {
-		time.Sleep(150 * time.Millisecond) // the server tells the same as before to who asks again within 100 ms
-		var n int
-		err := db.QueryRow("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'").Scan(&n)
-		return err == nil && n > 0
 	})
 }
 
@@ -489,7 +461,8 @@ func TestProgress_FollowsATerminalThatIsResized(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := s.onTerminal(120, nil, nil, "prune")
-	eventuallyLocked(t, db) // in the first batch, as its keys are sorted
+	p.until(`pruning 0 rows`)
+	testdb.WaitUntilBlocked(t, db) // in the first batch, as its keys are sorted
 	if err := pty.Setsize(p.tty, &pty.Winsize{Cols: 40, Rows: 10}); err != nil {
 		t.Fatal(err)
 	}

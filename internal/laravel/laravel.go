@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/larder-cache/larder/internal/testdb"
@@ -95,7 +94,7 @@ func (r Release) inside(path string) string { return strings.TrimPrefix(path, r.
 func (r Release) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	if r != host {
-		cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Chroot: r.root}
+		chroot(cmd, r.root)
 	}
 	return cmd
 }

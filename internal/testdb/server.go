@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,7 +104,7 @@ func startPrivate(daemon, dir string, options []string) (*Server, error) {
 	if err := initialize(daemon, data); err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +201,8 @@ func initialize(daemon, data string) error {
 			"--no-defaults", "--initialize-insecure", "--datadir=" + data, "--innodb-flush-method=nosync",
 		}, asRoot()...)...)
 	}
+	// Its own folder for temporary tables: another server that starts deletes those that it finds in a shared one.
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(data))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("create the data folder with %s: %w\n%s", cmd.Path, err, out)
 	}
@@ -227,15 +228,6 @@ func asRoot() []string {
 		return []string{"--user=root"}
 	}
 	return nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // startTied starts the program so that it dies with this process, even when the tests are killed, where a system has that. The kernel

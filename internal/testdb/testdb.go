@@ -34,7 +34,6 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"go.uber.org/goleak"
 )
 
 // EnvDSN names the variable that points the tests at a server which is already there, as a go-sql-driver DSN.
@@ -137,7 +136,7 @@ func Run(m interface{ Run() int }) int {
 	if code != 0 {
 		return code // a test that failed may well have left something
 	}
-	if err := goleak.Find(); err != nil {
+	if err := Leaked(); err != nil {
 		fmt.Fprintln(os.Stderr, "the tests left goroutines behind:", err)
 		return 1
 	}

@@ -1,6 +1,8 @@
 package testdb_test
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"testing"
 
@@ -59,5 +61,37 @@ func TestServer_RestartsOnItsDataAfterACrash(t *testing.T) {
 	}
 	if _, err := db.Exec("INSERT INTO t VALUES (1)"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFreePort_IsGivenToNobodyElseAndCanBeListenedOn(t *testing.T) {
+	const ports = 1000 // of 28,000, so that one that is given again would show
+	free := map[int]bool{}
+	for range ports {
+		port, err := testdb.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		free[port] = true
+	}
+	if len(free) != ports {
+		t.Errorf("%d different ports, want %d", len(free), ports)
+	}
+	for range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if port := l.Addr().(*net.TCPAddr).Port; free[port] {
+			t.Errorf("port %d was given to another one", port)
+		}
+		_ = l.Close()
+	}
+	for port := range free {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
 	}
 }

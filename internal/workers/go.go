@@ -92,8 +92,8 @@ func must(tb testing.TB, err error) {
 func (p *Go) end(tb testing.TB) {
 	tb.Helper()
 	_ = p.stdin.Close()
-	_ = p.cmd.Process.Signal(syscall.SIGCONT) // or it would never end; an error means that it has
-	late := time.AfterFunc(20*time.Second, func() { _ = p.cmd.Process.Kill() })
+	_ = thaw(p.cmd.Process) // or it would never end; an error means that it has
+	late := time.AfterFunc(time.Minute, func() { _ = p.cmd.Process.Kill() })
 	err := p.cmd.Wait()
 	if !late.Stop() {
 		tb.Error("the process did not end when it was to, and was killed")
@@ -114,7 +114,7 @@ func (p *Go) Kill(tb testing.TB) {
 // signal alone is answered by one thread after the other.
 func (p *Go) Stop(tb testing.TB) {
 	tb.Helper()
-	must(tb, p.cmd.Process.Signal(syscall.SIGSTOP))
+	must(tb, freeze(p.cmd.Process))
 	for !stopped(tb, p.cmd.Process.Pid) {
 		time.Sleep(time.Millisecond)
 	}
@@ -137,13 +137,13 @@ func stopped(tb testing.TB, pid int) bool {
 // Continue is the end of Stop.
 func (p *Go) Continue(tb testing.TB) {
 	tb.Helper()
-	must(tb, p.cmd.Process.Signal(syscall.SIGCONT))
+	must(tb, thaw(p.cmd.Process))
 }
 
 // Fetched waits until the process, which is Held, has the vendor's answer.
 func (p *Go) Fetched(tb testing.TB) {
 	tb.Helper()
-	must(tb, p.fetched.SetReadDeadline(time.Now().Add(20*time.Second)))
+	must(tb, p.fetched.SetReadDeadline(time.Now().Add(time.Minute)))
 	if _, err := p.fetched.Read(make([]byte, 1)); err != nil {
 		tb.Fatalf("the process fetched nothing: %v", err)
 	}

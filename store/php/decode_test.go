@@ -297,8 +297,17 @@ func TestHostileData_TakesMemoryAndTimeInProportion(t *testing.T) {
 			if took > bound {
 				t.Errorf("%s: %s of %d bytes allocated %d, more than %d", reader, name, len(data), took, bound)
 			}
-			if d := time.Since(start); d > 2*time.Second {
-				t.Errorf("%s: %s of %d bytes took %v", reader, name, len(data), d)
+			quickest := time.Since(start)
+			for range 4 { // what is too much work is so each time, and a busy machine is not
+				if quickest <= 2*time.Second {
+					break
+				}
+				start = time.Now()
+				read()
+				quickest = min(quickest, time.Since(start))
+			}
+			if quickest > 2*time.Second {
+				t.Errorf("%s: %s of %d bytes took %v", reader, name, len(data), quickest)
 			}
 		}
 	}

@@ -308,7 +308,7 @@ func (h *harness) lockRow(key string) (owner string, expiration int64, found boo
 // nobody has asked for a tenth of a second.
 func (h *harness) waitUntilBlocked(want int) {
 	h.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(150 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(150 * time.Millisecond) {
 		var blocked int
 		err := h.db().GetContext(h.ctx, &blocked, "SELECT COUNT(*) FROM information_schema.innodb_trx t"+
 			" JOIN information_schema.processlist p ON p.id=t.trx_mysql_thread_id WHERE t.trx_state='LOCK WAIT' AND p.db=DATABASE()")
