@@ -203,7 +203,7 @@ func (o *output) write(ctx context.Context, s *store.Store, options store.Export
 	var (
 		count = &counter{to: o.to}
 		begin = o.size
-		w     = dump.NewWriter(count)
+		w     = dump.NewWriter(count, o.before)
 		rows  int64
 		last  string
 	)
@@ -236,7 +236,7 @@ func (o *output) write(ctx context.Context, s *store.Store, options store.Export
 		}
 		report(rows)
 	}
-	return written(w.End(o.before))
+	return written(w.End())
 }
 
 // mend cuts a file at its last whole line, and says how the export goes on. Of a pipe nobody but its reader knows how much it took.

@@ -38,9 +38,10 @@ A line that cannot be read, or a row that this table cannot hold as it is, ends 
 it is stored, and nothing of what follows. That error and an interruption name the line with which --from-line goes on, and the key
 with which larder export --after does; or import all of it again: to store a row twice is to store it once.
 
-An input that does not end as an export does is stored too, and the exit status is 2: it was cut off between two lines, or
-its writer has failed. Rows that were written by hand, or filtered with jq or grep, have no end either, or one that counts other rows:
---partial takes them as they are. Whole exports that were joined are whole.
+An input that begins as an export does and does not end so, or has other rows than its end counts, is stored too, and the exit
+status is 2: it was cut off between two lines, or its writer has failed. So is one that is empty. Rows that were filtered with jq or grep
+are such, if the first or the last one is among them: --partial takes them as they are. Rows that were written by hand need nothing, and
+whole exports that were joined are whole.
 
 With -o json: {"stored","expired","lookalikes","shortened","whole"}; lookalikes are rows that gave way to a key which the key column's
 collation takes for theirs (Flag and flag, on most of Laravel's MySQL tables), shortened those that end sooner than the export says,
@@ -71,7 +72,7 @@ on 2038-01-19, as an expiration column of type INT ends then.`,
 	cmd.Flags().BoolVar(&o.Extend, "extend", false, "let each row live from now for the ttl that it was exported with")
 	cmd.Flags().BoolVar(&o.Expired, "expired", false, "store rows that have expired too")
 	cmd.Flags().IntVar(&fromLine, "from-line", 1, "begin with this line, to go on with an import that has ended before it")
-	cmd.Flags().BoolVar(&partial, "partial", false, "take rows that are no whole export: made by hand, filtered or cut off")
+	cmd.Flags().BoolVar(&partial, "partial", false, "take what is no whole export: filtered, cut off or empty")
 	cmd.Flags().BoolVar(&o.AllPrefixes, "all-prefixes", false, "take the keys for whole row keys, as export --all-prefixes writes them")
 	return cmd
 }
@@ -110,7 +111,7 @@ func (a *app) importRows(ctx context.Context, im *importer, from *measured, part
 	} else {
 		err = a.println(importedText(im.done))
 	}
-	if err == nil && !partial && !count.Whole() {
+	if err == nil && !partial && (count.Cut() || count == (dump.Count{})) {
 		err = usagef("%s; if it is meant so, --partial takes it", im.notWhole(count))
 	}
 	return err
@@ -121,8 +122,10 @@ func (im *importer) notWhole(c dump.Count) string {
 	switch {
 	case c.Ended:
 		return fmt.Sprintf("the input is no whole export: its end tells of %s, and %s came", countText(c.Told, "row"), humanize.Comma(c.Rows))
-	case !im.begun:
+	case c.Rows == 0:
 		return "the input is empty, which no export is: what should have written it has failed"
+	case !im.begun:
+		return "the input has no end, as every export has"
 	default:
 		return fmt.Sprintf("the input has no end, as every export has: if it was cut off, larder export --after %s goes on", doctor.ShellQuote(im.last))
 	}

@@ -41,7 +41,7 @@ func TestTransfer_ImportSeesEachCut(t *testing.T) {
 		t.Errorf("of an export that failed before its first row: %+v", r)
 	}
 	none := s.larder("export", "nothing:*").stdout
-	if r := s.larderWith(none, "import"); none != "{\"rows\":0}\n" || r.code != exitDone || r.stdout != "stored 0 rows\n" {
+	if r := s.larderWith(none, "import"); none != "{\"dump\":1,\"rows\":0}\n" || r.code != exitDone || r.stdout != "stored 0 rows\n" {
 		t.Errorf("of no rows the export is %q: %+v", none, r)
 	}
 }
@@ -50,7 +50,7 @@ func TestTransfer_PartialInputIsTakenWhenThatIsMeant(t *testing.T) {
 	s, db := migrated(t, "sqlite:"+testdb.SQLite(t))
 	lines := s.dumpOf(3)
 	for name, text := range map[string]string{
-		"filtered": lines[2], "cut off": lines[0] + lines[1], "by hand": `{"key":"k","value":"i:1;","expiration":2000000000}`, "empty": "",
+		"filtered": lines[2], "cut off": lines[0] + lines[1], "empty": "",
 	} {
 		want := fmt.Sprintf(`{"stored":%d,"expired":0,"lookalikes":0,"shortened":0,"whole":false}`+"\n", strings.Count(text, "key"))
 		if r := s.larderWith(text, "import", "--partial", "-o", "json"); r.code != exitDone || r.stdout != want || r.stderr != "" {
@@ -59,6 +59,10 @@ func TestTransfer_PartialInputIsTakenWhenThatIsMeant(t *testing.T) {
 		if r := s.larderWith(text, "import", "-o", "json"); r.code != exitUsage || r.stdout != want || !strings.Contains(r.stderr, "--partial") {
 			t.Errorf("%s, and nobody says so: %+v, want %s and the way to say so", name, r, want)
 		}
+	}
+	byHand := `{"key":"k","value":"i:1;","expiration":2000000000}`
+	if r := s.larderWith(byHand, "import", "-o", "json"); r.code != exitDone || !strings.Contains(r.stdout, `"stored":1`) || r.stderr != "" {
+		t.Errorf("rows that were written by hand need nothing else: %+v", r)
 	}
 	want := `{"stored":6,"expired":0,"lookalikes":0,"shortened":0,"whole":true}` + "\n"
 	if r := s.larderWith(strings.Join(append(lines, lines...), ""), "import", "-o", "json"); r.code != exitDone || r.stdout != want || count(t, db) != 4 {

@@ -226,6 +226,7 @@ func (s *server) dumpOf(n int) []string {
 	for i := range lines {
 		lines[i] = fmt.Sprintf(`{"key":"k%06d","value":"i:%d;","expiration":2000000000,"ttl":600}`+"\n", i+1, i)
 	}
+	lines[0] = strings.Replace(lines[0], "}", `,"dump":1}`, 1)
 	lines[n-1] = strings.Replace(lines[n-1], "}", fmt.Sprintf(`,"rows":%d}`, n), 1)
 	s.file("rows.jsonl", strings.Join(lines, ""))
 	return lines

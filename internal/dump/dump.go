@@ -1,18 +1,19 @@
 // Package dump is the form in which rows of the cache table are kept in files: one JSON object a line, each complete in itself.
 //
-//	{"key":"greeting","value":"s:5:\"hello\";","expiration":1788000000,"ttl":600}
+//	{"key":"greeting","value":"s:5:\"hello\";","expiration":1788000000,"ttl":600,"dump":1}
 //
 // The value is the row's own bytes, PHP's serialization. Where a key or value is not UTF-8, which JSON cannot say, its base64 stands in key_base64 or
 // value_base64 instead. The expiration is in Unix seconds, and ttl how many of them were left when the row was read.
 //
-// The last line of a dump says in rows how many rows there are, itself among them; that of a dump without any is {"rows":0}:
+// The first line of a dump says in dump which form this is, and the last one in rows how many rows there are, itself among them; the only line of a
+// dump without any is {"dump":1,"rows":0}:
 //
 //	{"key":"user:7","value":"i:7;","expiration":1788000000,"ttl":600,"rows":2}
 //
-// So a dump that was cut off, by a full disk or because its writer was killed, is told from a whole one wherever the cut is, also at a line's end. It is
-// a field of the last row and not a line of its own, so that every line is a row to a script which reads keys or drops lines. It is a number and no
-// checksum, so that keys and values may be edited on the way; and it is only compared with all rows of an input in the end, so that dumps may
-// be joined and sorted: the sum of their ends is then the number of their rows.
+// So a dump that was cut off, by a full disk or because its writer was killed, is told from a whole one wherever the cut is, also at a line's end; and
+// from rows that somebody wrote by hand, which begin and end as they like. Both are fields of a row and not lines of their own, so that every line is
+// a row to a script which reads keys or drops lines. It is a number and no checksum, so that keys and values may be edited on the way; and it is only
+// compared with all rows of an input in the end, so that dumps may be joined and sorted: the sum of their ends is then the number of their rows.
 package dump
 
 import (
@@ -32,15 +33,21 @@ import (
 	"github.com/larder-cache/larder/store"
 )
 
+// form is what dump says in the first line.
+const form = 1
+
 // A Writer writes rows. A row's line is open until the next Write, Flush or End, as it may be the last.
 type Writer struct {
-	out  *bufio.Writer
-	open bool
-	rows int64
+	out    *bufio.Writer
+	before int64
+	open   bool
+	rows   int64
 }
 
-// NewWriter returns a Writer to w.
-func NewWriter(w io.Writer) *Writer { return &Writer{out: bufio.NewWriterSize(w, 64<<10)} }
+// NewWriter returns a Writer to w of a dump that goes on behind so many rows, as in the file of an export that was interrupted; 0 for a new one.
+func NewWriter(w io.Writer, before int64) *Writer {
+	return &Writer{out: bufio.NewWriterSize(w, 64<<10), before: before}
+}
 
 // Write writes one row. It makes no copy of the value, which may be 16 MB.
 func (w *Writer) Write(r store.Row) error {
@@ -50,20 +57,24 @@ func (w *Writer) Write(r store.Row) error {
 	_, _ = w.out.WriteString(",")
 	w.field("value", r.Value)
 	_, err := fmt.Fprintf(w.out, ",\"expiration\":%d,\"ttl\":%d", r.Expiration, int64(r.TTL/time.Second))
+	if w.before+w.rows == 0 {
+		_, err = fmt.Fprintf(w.out, `,"dump":%d`, form)
+	}
 	w.open, w.rows = true, w.rows+1
 	return err
 }
 
-// End ends the dump: it says how many rows were written and how many more stand before them, as in the file of an export that was interrupted, and
-// flushes.
-func (w *Writer) End(before int64) error {
+// End ends the dump: it says how many rows there are, and flushes.
+func (w *Writer) End() error {
 	switch {
 	case w.open:
 		_, _ = w.out.WriteString(",")
+	case w.before+w.rows == 0:
+		_, _ = fmt.Fprintf(w.out, `{"dump":%d,`, form)
 	default:
 		_, _ = w.out.WriteString("{")
 	}
-	_, _ = fmt.Fprintf(w.out, `"rows":%d`, before+w.rows)
+	_, _ = fmt.Fprintf(w.out, `"rows":%d`, w.before+w.rows)
 	w.open = true
 	return w.Flush()
 }
@@ -162,12 +173,16 @@ func (r *Reader) Line() int { return r.line }
 type Count struct {
 	Rows  int64 // and lines before From, of which each is taken for one
 	Told  int64 // of how many rows the ends tell
+	Begun bool  // there was a beginning
 	Ended bool  // there was an end
 }
 
 // Whole reports whether the ends tell of as many rows as there were. Read to its end, a dump is then whole. Else it was cut off, or its lines were
 // changed in number, or another than a [Writer] has made it.
 func (c Count) Whole() bool { return c.Ended && c.Told == c.Rows }
+
+// Cut reports whether there is a beginning or an end of a dump, and the rest is not there. Rows without either are nobody's dump.
+func (c Count) Cut() bool { return (c.Begun || c.Ended) && !c.Whole() }
 
 // Count tells what has been read until now.
 func (r *Reader) Count() Count { return r.count }
@@ -304,14 +319,14 @@ var (
 // A line is one row as JSON.
 type line struct {
 	key, keyBase64, value, valueBase64 *string
-	expiration, ttl, rows              *int64
+	expiration, ttl, dump, rows        *int64
 }
 
 // fields are where the values of a line's fields go.
 func (l *line) fields() map[string]any {
 	return map[string]any{
 		"key": &l.key, "key_base64": &l.keyBase64, "value": &l.value, "value_base64": &l.valueBase64, "expiration": &l.expiration, "ttl": &l.ttl,
-		"rows": &l.rows,
+		"dump": &l.dump, "rows": &l.rows,
 	}
 }
 
@@ -328,12 +343,16 @@ func (r *Reader) parse(read longLine) (row store.Row, isRow bool, err error) {
 	if l.rows != nil && (*l.rows < 0 || *l.rows > math.MaxInt64-r.count.Told) {
 		return row, false, errors.New(`"rows" is no number of rows`)
 	}
-	if isRow = l != (line{rows: l.rows}) || l.rows == nil; isRow {
+	if l.dump != nil && *l.dump != form {
+		return row, false, fmt.Errorf(`"dump" is %d: this larder reads %d, so that the rows need a newer one`, *l.dump, form)
+	}
+	if isRow = l != (line{dump: l.dump, rows: l.rows}) || l.rows == nil; isRow {
 		if row, err = l.row(read.value, r.WantTTL); err != nil {
 			return row, false, err
 		}
 		r.count.Rows++
 	}
+	r.count.Begun = r.count.Begun || l.dump != nil
 	if l.rows != nil {
 		r.count.Told, r.count.Ended = r.count.Told+*l.rows, true
 	}
