@@ -168,7 +168,7 @@ func (a *app) withTokens(ctx context.Context, log *slog.Logger, use func(context
 		return err
 	}
 	return a.withStore(ctx, func(ctx context.Context, s *store.Store) error {
-		set, err := tokens.New(s, cfg.Tokens, fetcher.WithLogger(log))
+		set, err := tokens.NewOn(a.tokenTable(s), cfg.Tokens, fetcher.WithLogger(log))
 		if err != nil {
 			return usageError{err}
 		}
