@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -81,6 +82,9 @@ type PrivilegeError struct {
 }
 
 func (e *PrivilegeError) Error() string {
+	if noDatabase(e.cause) { // nothing can be looked at, so that there is no dry run either
+		return fmt.Sprintf("%v. If there is such a database, allow this user to use it: %s", e.cause, e.Grant)
+	}
 	return fmt.Sprintf("%v. Either allow it: %s\nor run what `larder migrate --dry-run` prints with an account that may, "+
 		"after which larder needs no such right", e.cause, e.Grant)
 }
@@ -94,7 +98,7 @@ func (m *Migrator) explain(ctx context.Context, doing string, err error) error {
 		return nil
 	}
 	if denied(err) {
-		err = &PrivilegeError{Grant: m.grant(ctx), cause: err}
+		err = &PrivilegeError{Grant: m.grant(ctx, err), cause: err}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
@@ -107,7 +111,7 @@ func (m *Migrator) Denied(ctx context.Context) (grant string, err error) {
 	}
 	probe, err := m.db.PrepareContext(ctx, fmt.Sprintf(m.engine.createVersions, m.versions)) // a server checks rights when it prepares
 	if denied(err) {
-		return m.grant(ctx), nil
+		return m.grant(ctx, err), nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("ask for the account's rights: %w", err)
@@ -115,14 +119,42 @@ func (m *Migrator) Denied(ctx context.Context) (grant string, err error) {
 	return "", probe.Close()
 }
 
-// grant returns the statement that gives this account the rights that a migration needs.
-func (m *Migrator) grant(ctx context.Context) string {
-	who := struct{ Name, Host, Schema string }{"user", "host", "database"}
-	// Best effort: with the placeholders above it still tells what is missing.
-	_ = m.db.GetContext(ctx, &who, "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS name, "+
-		"SUBSTRING_INDEX(CURRENT_USER(), '@', -1) AS host, DATABASE() AS `schema`")
+// An account is a database's account, and the database.
+type account struct{ Name, Host, Schema string }
+
+// grant returns the statement that gives this account the rights that a migration needs, which the server refused.
+func (m *Migrator) grant(ctx context.Context, refused error) string {
+	who, named := refusedAccount(refused)
+	if !named {
+		// Best effort: with the placeholders it still tells what is missing.
+		_ = m.db.GetContext(ctx, &who, "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS name, "+
+			"SUBSTRING_INDEX(CURRENT_USER(), '@', -1) AS host, DATABASE() AS `schema`")
+	}
 	return fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP ON `%s`.* TO '%s'@'%s';",
 		strings.ReplaceAll(who.Schema, "`", "``"), quote(who.Name), quote(who.Host))
+}
+
+// erDatabaseDenied: there is no such database, or no access to it.
+const erDatabaseDenied = 1044
+
+func noDatabase(err error) bool {
+	var e *mysql.MySQLError
+	return errors.As(err, &e) && e.Number == erDatabaseDenied
+}
+
+// deniedTo is what the server says in any language, of the account as it is in its tables: Access denied for user 'u'@'%' to database 'd'.
+var deniedTo = regexp.MustCompile(`(?s)'(.*)'@'(.*)'[^']*'(.*)'`)
+
+// refusedAccount reads the account and the database from the refusal of a connection, which leaves nobody to be asked for them. For others it returns
+// placeholders, and false.
+func refusedAccount(err error) (account, bool) {
+	var e *mysql.MySQLError
+	if errors.As(err, &e) && e.Number == erDatabaseDenied {
+		if m := deniedTo.FindStringSubmatch(e.Message); m != nil {
+			return account{m[1], m[2], m[3]}, true
+		}
+	}
+	return account{"user", "host", "database"}, false
 }
 
 // quote escapes what stands between the quotes of a MySQL string, whatever the sql_mode says of backslashes: at worst there is
@@ -138,7 +170,7 @@ func denied(err error) bool {
 		return false
 	}
 	switch e.Number {
-	case 1044, // no access to the database
+	case erDatabaseDenied,
 		1142, // no such right on the table
 		1143, // nor on the column
 		1227: // nor at all

@@ -147,7 +147,8 @@ func (d *demo) run() error {
 
 	d.say("\nOn your own database:")
 	d.say("   cd /where/your/laravel/is    its .env says which database and prefix; or")
-	d.say("   export LARDER_DATABASE=mysql://user:password@host:3306/database LARDER_PREFIX=laravel_cache_")
+	d.say("   export LARDER_DATABASE=mysql://user:password@host:3306/database LARDER_PREFIX=laravel-cache-")
+	d.say("      Laravel's prefix: laravel_cache to 9.0.0, laravel_cache_ to 12.0, laravel-cache- since 12.1; your APP_NAME for laravel")
 	d.say("   export CORP_ID=... CORP_SECRET=...")
 	d.say("   larder migrate && larder token get %s", demoToken)
 	return nil

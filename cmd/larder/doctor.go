@@ -44,7 +44,7 @@ func (a *app) doctor(ctx context.Context, askVendors bool) error {
 	}
 	if p.Store != nil {
 		defer func() { _ = p.Store.Close() }() // it has only been read
-		if askVendors {
+		if askVendors && p.Config.TokensErr == nil {
 			set, err := tokens.New(p.Store, p.Config.Tokens, fetcher.WithLogger(a.logger()))
 			if err != nil {
 				return usageError{err}

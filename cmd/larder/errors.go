@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
 	"github.com/larder-cache/larder/migrations"
@@ -91,8 +92,9 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		return exitUsage
 	}
 	a.sayf("%v", err)
-	if errors.As(err, &privilege) {
-		return exitError // it says what to grant
+	var server *mysql.MySQLError
+	if errors.As(err, &privilege) && !(errors.As(err, &server) && server.Number == erDatabaseDenied) {
+		return exitError // it says what to grant; of a database that may not exist, it does not say which that is
 	}
 	if hint := a.hint(err); hint != "" {
 		a.sayf("%s", hint)

@@ -65,33 +65,32 @@ func (a *app) otherPrefix(ctx context.Context, s *store.Store, key string) strin
 	return a.emptyPrefix(ctx, s)
 }
 
-// emptyPrefix says that no row has the prefix and that others have another one, with the flag to paste; else it returns "". It is how a prefix that was
-// derived wrongly, or is another version's of Laravel, looks.
+// emptyPrefix says that no row has the prefix and that others have one that Laravel would make, with the flag to paste; else it returns "". It is how
+// a prefix that was derived wrongly, or is another version's of Laravel, looks. What other keys happen to begin with is proposed to nobody: who took it
+// would store where PHP never looks.
 func (a *app) emptyPrefix(ctx context.Context, s *store.Store) string {
 	if s.Prefix() == "" {
 		return ""
 	}
-	for _, err := range s.List(ctx, store.ListOptions{State: store.All, Limit: 1}) {
-		_ = err
-		return "" // there is a row, or it is not known
-	}
-	others, err := s.OtherPrefixes(ctx, 1)
-	if len(others.Largest) == 0 || others.Largest[0].Name == "" {
+	found, flags := a.prefixesInUse(ctx, s)
+	if found == "" {
 		return ""
 	}
-	most, atLeast := others.Largest[0], ""
-	if err != nil { // mostly because there are too many to be counted in time
-		atLeast = "at least "
-	}
-	return fmt.Sprintf("no row has the prefix %q (from %s), and %s%s %q: did you mean --prefix %s?", s.Prefix(), a.loaded.Prefix.Source,
-		atLeast, haveText(most.Rows), most.Name, doctor.ShellQuote(most.Name))
+	return fmt.Sprintf("no row has the prefix %q (from %s), and there are rows with %s: did you mean %s?", s.Prefix(), a.loaded.Prefix.Source, found, flags)
 }
 
-func haveText(rows int64) string {
-	if rows == 1 {
-		return "1 row has"
+// prefixesInUse names the prefixes that may be meant in place of one that no row has, and the flags that choose them. It returns "" if there are none.
+func (a *app) prefixesInUse(ctx context.Context, s *store.Store) (names, flags string) {
+	found, err := doctor.MeantPrefixes(ctx, s, a.loaded)
+	if err != nil {
+		return "", "" // it is not known, which is no reason to fail
 	}
-	return countText(rows, "row") + " have"
+	var named, flagged []string
+	for _, p := range found {
+		named = append(named, fmt.Sprintf("%q (%s)", p.Value, p.Version))
+		flagged = append(flagged, "--prefix "+doctor.ShellQuote(p.Value))
+	}
+	return strings.Join(named, " and "), strings.Join(flagged, " or ")
 }
 
 // beginnings yields beginnings of a key, the longest first and the empty one last, for most slips are not at the beginning: where they are, the table

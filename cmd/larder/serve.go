@@ -60,6 +60,9 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(cfg.APIKeysErr, cfg.TokensErr); err != nil {
+		return usageError{err}
+	}
 	keys := apiKeys(cfg)
 	listener, err := api.Listen(ctx, cfg.Listen.Value, keys)
 	var network *net.OpError

@@ -167,8 +167,11 @@ func (a *app) withTokens(ctx context.Context, log *slog.Logger, use func(context
 	if err != nil {
 		return err
 	}
+	if cfg.TokensErr != nil {
+		return usageError{cfg.TokensErr}
+	}
 	return a.withStore(ctx, func(ctx context.Context, s *store.Store) error {
-		set, err := tokens.New(s, cfg.Tokens, fetcher.WithLogger(log))
+		set, err := tokens.NewOn(a.tokenTable(s), cfg.Tokens, fetcher.WithLogger(log))
 		if err != nil {
 			return usageError{err}
 		}
@@ -216,7 +219,7 @@ live, missing or corrupt; failure is there if the last fetch failed: {"message",
 			if err != nil {
 				return err
 			}
-			if len(cfg.Tokens) == 0 {
+			if len(cfg.Tokens) == 0 && cfg.TokensErr == nil {
 				a.sayf("no tokens are configured: set CORP_ID and CORP_SECRET for dingding_access_token, or list tokens in larder.yaml")
 			}
 			return a.withTokens(cmd.Context(), a.logger(), func(ctx context.Context, s *store.Store, set tokens.Set) error {

@@ -12,7 +12,8 @@
 // The .env file is read by phpdotenv's rules (see package dotenv). A variable of the real environment always takes precedence over
 // the file's, also in ${NAME} and for the variables of the tokens.
 //
-// All that is wrong is reported at once, one error a line, each with its place. Neither errors nor notices contain a secret.
+// All that is wrong is reported at once, one error a line, each with its place. Neither errors nor notices contain a secret. A variable that only the
+// API keys or the tokens refer to, and that is not set or blank, is an error of these alone: a command that does not use them goes on.
 package config
 
 import (
@@ -70,8 +71,14 @@ type Config struct {
 	// APIKeys are the keys of the HTTP service, in the order of larder.yaml. Defaults to none.
 	APIKeys []APIKey
 
+	// APIKeysErr says which variables of the API keys are not set; APIKeys lacks those keys then. It is for those who use the keys.
+	APIKeysErr error
+
 	// Tokens are the tokens to keep fresh, sorted by key. Defaults to none.
 	Tokens []Token
+
+	// TokensErr says which variables of the tokens are not set; Tokens lacks their values then, and has the keys. It is for those who use the tokens.
+	TokensErr error
 
 	// EnvFile and ConfigFile name the files that were read. Default to "", for none.
 	EnvFile, ConfigFile string
@@ -158,12 +165,13 @@ func (c *Config) Token(key string) (Token, bool) {
 // Load finds the settings. The function lookupEnv gives the real environment, as [os.LookupEnv] does; dir is the working folder, in
 // which .env and larder.yaml are looked for and to which relative names of these files refer. Load opens no database and calls nobody.
 //
-// The error lists all that is wrong, each with the file and line, variable or flag that it is about and what to try.
+// The error lists all that is wrong, each with the file and line, variable or flag that it is about and what to try. If no more is wrong than that
+// variables of the API keys or of the tokens are not set, there is none: see [Config.APIKeysErr] and [Config.TokensErr].
 func Load(flags Flags, lookupEnv func(string) (string, bool), dir string) (*Config, error) {
 	if lookupEnv == nil {
 		lookupEnv = func(string) (string, bool) { return "", false }
 	}
-	l := &loader{flags: flags, dir: dir, env: environment{real: lookupEnv}}
+	l := &loader{flags: flags, dir: dir, env: environment{real: lookupEnv}, unset: map[section][]error{}}
 	if !l.loadEnvFile() || !l.loadConfigFile() {
 		return nil, errors.Join(l.errs...) // without the files, further errors would mislead
 	}
@@ -190,9 +198,10 @@ func Load(flags Flags, lookupEnv func(string) (string, bool), dir string) (*Conf
 	c.Tokens = l.tokens()
 	l.checkKeys(c)
 	l.laravelNotices()
-	if len(l.errs) > 0 {
+	if len(l.errs) > len(l.unset[ofAPIKeys])+len(l.unset[ofTokens]) {
 		return nil, errors.Join(l.errs...)
 	}
+	c.APIKeysErr, c.TokensErr = errors.Join(l.unset[ofAPIKeys]...), errors.Join(l.unset[ofTokens]...)
 	c.Notices = l.notices
 	return c, nil
 }
@@ -204,7 +213,24 @@ type loader struct {
 	env     environment
 	file    *file // larder.yaml; nil if there is none
 	errs    []error
+	unset   map[section][]error // of errs, those that matter only to who uses that section
 	notices []string
+}
+
+// A section is a part of the configuration that not every command uses. The empty one is all the rest.
+type section string
+
+const (
+	ofAPIKeys section = "API keys"
+	ofTokens  section = "tokens"
+)
+
+// fail reports an error. One that has a section says that a variable of it is not set.
+func (l *loader) fail(of section, err error) {
+	l.errs = append(l.errs, err)
+	if of != "" {
+		l.unset[of] = append(l.unset[of], err)
+	}
 }
 
 func (l *loader) failf(format string, args ...any) {

@@ -26,6 +26,7 @@ type file struct {
 	tokens   []Token
 	taken    map[string]bool // the keys under tokens, also of those with errors
 
+	reading  section // that is being read
 	problems []problem
 }
 
@@ -33,10 +34,27 @@ type file struct {
 type problem struct {
 	line int
 	msg  string
+	of   section // if a variable of this section is not set, and no more is wrong
 }
 
 func (f *file) failf(n *yaml.Node, format string, args ...any) {
-	f.problems = append(f.problems, problem{n.Line, fmt.Sprintf(format, args...)})
+	f.problems = append(f.problems, problem{line: n.Line, msg: fmt.Sprintf(format, args...)})
+}
+
+// unsetf reports a variable that is not set, or blank, which is wrong only for those who use the section that is being read.
+func (f *file) unsetf(n *yaml.Node, format string, args ...any) {
+	f.problems = append(f.problems, problem{n.Line, fmt.Sprintf(format, args...), f.reading})
+}
+
+// wrong is how many problems there are beside variables of sections.
+func (f *file) wrong() int {
+	n := 0
+	for _, p := range f.problems {
+		if p.of == "" {
+			n++
+		}
+	}
+	return n
 }
 
 func (f *file) at(n *yaml.Node) string { return fmt.Sprintf("%s:%d", f.name, n.Line) }
@@ -66,7 +84,7 @@ func (l *loader) loadConfigFile() bool {
 	}
 	f := parseFile(name, data, l.env.lookup)
 	for _, p := range f.problems {
-		l.errs = append(l.errs, fmt.Errorf("%s:%d: %s", f.name, p.line, p.msg))
+		l.fail(p.of, fmt.Errorf("%s:%d: %s", f.name, p.line, p.msg))
 	}
 	l.file = f
 	return f.settings != nil
@@ -129,8 +147,12 @@ func syntaxProblem(err error, data []byte) problem {
 // rootKeys are the keys of larder.yaml.
 var rootKeys = []string{"database", "prefix", "table", "lock_table", "listen", "log_level", "api_key", "api_keys", "tokens"}
 
+// sectionOf says of which keys not every command uses the values.
+var sectionOf = map[string]section{"api_key": ofAPIKeys, "api_keys": ofAPIKeys, "tokens": ofTokens}
+
 func (f *file) root(n *yaml.Node) {
 	f.mapping(n, "the file", rootKeys, func(key string, keyNode, value *yaml.Node) {
+		f.reading = sectionOf[key]
 		switch key {
 		case "api_key":
 			if text, ok := f.text(key, keyNode, value, false); ok {
@@ -205,7 +227,7 @@ func (f *file) text(key string, keyNode, n *yaml.Node, mayBeBlank bool) (string,
 		if raw.Value == "" || isNull(raw) {
 			f.failf(keyNode, "%s: the value is blank; give one, or remove the line", key)
 		} else {
-			f.failf(n, "%s: %s is blank; give the variable a value, or remove the line", key, quote(raw.Value))
+			f.unsetf(n, "%s: %s is blank; give the variable a value, or remove the line", key, quote(raw.Value))
 		}
 		return "", false
 	}
@@ -246,7 +268,7 @@ func (f *file) expand(key string, n *yaml.Node) (string, bool) {
 		}
 		v, found := f.lookup(name)
 		if !found {
-			f.failf(n, "%s: the variable %s is not set; set it in the environment or in .env", key, name)
+			f.unsetf(n, "%s: the variable %s is not set; set it in the environment or in .env", key, name)
 			ok = false
 		}
 		return v.value

@@ -2,7 +2,10 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -142,14 +145,54 @@ tokens: {}
 	)
 }
 
+func TestLoad_VariablesOfTokensAndAPIKeysMatterOnlyToTheirUsers(t *testing.T) {
+	const text = `table: t
+api_keys:
+- {key: "${KEY_OF_THE_SERVICE}", role: tokens}
+- {key: S3cr3tS3cr3t, role: read}
+tokens:
+  b: {source: dingtalk, app_key: "${ID}", app_secret: "${SECRET}", margin: "${MARGIN}"}
+  jsapi: {source: dingtalk_ticket, token: "${PARENT}"}
+  ticket: {source: dingtalk_ticket, token: b}
+`
+	c, _ := setup{files: map[string]string{"larder.yaml": text}, env: map[string]string{"ID": "x", "PARENT": ""}}.must(t)
+	var keys []string
+	for _, token := range c.Tokens {
+		keys = append(keys, token.Key)
+	}
+	if c.Table.Value != "t" || len(c.APIKeys) != 1 || !slices.Equal(keys, []string{"b", "jsapi", "ticket"}) {
+		t.Errorf("table %q, %d API keys, tokens %q", c.Table.Value, len(c.APIKeys), keys)
+	}
+	if want := "larder.yaml:3: key: the variable KEY_OF_THE_SERVICE is not set; set it in the environment or in .env"; fmt.Sprint(c.APIKeysErr) != want {
+		t.Errorf("error of the API keys is %v, want %s", c.APIKeysErr, want)
+	}
+	if want := "larder.yaml:6: app_secret: the variable SECRET is not set; set it in the environment or in .env\n" +
+		"larder.yaml:6: margin: the variable MARGIN is not set; set it in the environment or in .env\n" +
+		`larder.yaml:7: token: "${PARENT}" is blank; give the variable a value, or remove the line`; fmt.Sprint(c.TokensErr) != want {
+		t.Errorf("error of the tokens is %v, want %s", c.TokensErr, want)
+	}
+
+	// What all use must be there, and what is wrong in any environment is wrong for all.
+	for more, want := range map[string]string{
+		"prefix: ${NONE}": "larder.yaml:9: prefix: the variable NONE is not set",
+		"listen: 8420":    "larder.yaml:9: listen:",
+		"tabel: t":        `larder.yaml:9: the file: unknown key "tabel"`,
+	} {
+		_, _, err := setup{files: map[string]string{"larder.yaml": text + more}}.load(t)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "KEY_OF_THE_SERVICE") {
+			t.Errorf("with %s: error %v, want all of them", more, err)
+		}
+	}
+}
+
 // The parser quotes what it stumbles over in some of its messages.
 func TestSyntaxProblem_LeavesOutWhatTheParserQuotes(t *testing.T) {
 	for msg, want := range map[string]problem{
-		"yaml: line 3: did not find expected '-' indicator":            {3, "this is not YAML: did not find expected - indicator"},
-		"yaml: line 4: cannot decode !!str `S3'cr3t` as a !!float":     {4, "this is not YAML: cannot decode !!str (text of the file)"},
-		"yaml: unknown anchor 'S3cr3t' referenced":                     {2, "this is not YAML: a value that begins with * must be in quotes"},
-		"yaml: control characters are not allowed":                     {1, "this is not YAML: control characters are not allowed"},
-		"yaml: line 2: mapping values are not allowed in this context": {2, "this is not YAML: mapping values are not allowed in this context"},
+		"yaml: line 3: did not find expected '-' indicator":            {3, "this is not YAML: did not find expected - indicator", ""},
+		"yaml: line 4: cannot decode !!str `S3'cr3t` as a !!float":     {4, "this is not YAML: cannot decode !!str (text of the file)", ""},
+		"yaml: unknown anchor 'S3cr3t' referenced":                     {2, "this is not YAML: a value that begins with * must be in quotes", ""},
+		"yaml: control characters are not allowed":                     {1, "this is not YAML: control characters are not allowed", ""},
+		"yaml: line 2: mapping values are not allowed in this context": {2, "this is not YAML: mapping values are not allowed in this context", ""},
 	} {
 		if got := syntaxProblem(errors.New(msg), []byte("a: b\nc: *S3cr3t")); got != want {
 			t.Errorf("%s: got %+v; want %+v", msg, got, want)

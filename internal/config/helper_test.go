@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -56,10 +57,13 @@ func (s setup) must(t *testing.T) (*Config, string) {
 	return c, dir
 }
 
-// wantErrors tests that a setup is refused with exactly these lines, of which each need only contain the wanted text.
+// wantErrors tests that a setup, or its API keys or its tokens, are refused with exactly these lines, of which each need only contain the wanted text.
 func (s setup) wantErrors(t *testing.T, want ...string) {
 	t.Helper()
-	_, _, err := s.load(t)
+	c, _, err := s.load(t)
+	if err == nil {
+		err = cmp.Or(c.APIKeysErr, c.TokensErr)
+	}
 	if err == nil {
 		t.Fatalf("no error; want %q", want)
 	}

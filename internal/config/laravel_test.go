@@ -180,6 +180,10 @@ func TestLoad_PrefixOfAppName(t *testing.T) {
 		{"composer.lock of a branch", "APP_NAME=X", "", lock("dev-master"), "x-cache-", "as in the newest Laravel"},
 		{"composer.lock that is broken", "APP_NAME=X", "", "{", "x-cache-", "as in the newest Laravel"},
 
+		{"CACHE_DRIVER", "APP_NAME=X\nCACHE_DRIVER=database", "", "", "x_cache_", "as in Laravel 9 and 10, for there is .env:3 (CACHE_DRIVER)"},
+		{"CACHE_DRIVER and CACHE_STORE", "APP_NAME=X\nCACHE_DRIVER=database\nCACHE_STORE=database", "", "", "x-cache-", "as in the newest Laravel"},
+		{"CACHE_DRIVER and composer.lock", "APP_NAME=X\nCACHE_DRIVER=database", "", lock("v8.83.27"), "x_cache", "v8.83"},
+		{"CACHE_DRIVER and config/cache.php", "APP_NAME=X\nCACHE_DRIVER=database", laravel13, "", "x-cache-", ".env:2 (APP_NAME)"},
 		{"the newest", "APP_NAME=Laravel", "", "", "laravel-cache-", "there is neither config/cache.php nor composer.lock"},
 		{"APP_NAME is not set", "", "", "", "laravel-cache-", "APP_NAME, which is not set"},
 		{"APP_NAME is blank", "APP_NAME=", "", "", "-cache-", ".env:2 (APP_NAME)"},

@@ -34,6 +34,13 @@ var (
 // laravelPrefixes returns what the four formulas make of APP_NAME.
 func (l *loader) laravelPrefixes() []LaravelPrefix {
 	v, _ := l.env.laravel("APP_NAME")
+	return prefixesOf(v)
+}
+
+// DefaultPrefixes are what Laravel's own configurations make of an application without a name, oldest first.
+func DefaultPrefixes() []LaravelPrefix { return prefixesOf(dotenv.Value{}) }
+
+func prefixesOf(appName dotenv.Value) []LaravelPrefix {
 	var prefixes []LaravelPrefix
 	for _, f := range []struct {
 		formula
@@ -41,7 +48,7 @@ func (l *loader) laravelPrefixes() []LaravelPrefix {
 	}{{since50, "Laravel 5.0 to 5.5.21"}, {since5522, "Laravel 5.5.22 to 9.0.0"}, {since901, "Laravel 9.0.1 to 12.0"}, {since121, "Laravel 12.1 or later"}} {
 		name, ok := "", true
 		if !f.literal {
-			name, ok = slug(v.Or(f.appName), f.separator)
+			name, ok = slug(appName.Or(f.appName), f.separator)
 		}
 		if ok {
 			prefixes = append(prefixes, LaravelPrefix{name + f.suffix, f.version})
@@ -68,7 +75,7 @@ const artisan = `php artisan tinker --execute="echo Cache::getPrefix();" prints 
 // the prefix that Laravel derives from APP_NAME.
 func (l *loader) laravelPrefix() (Setting, bool) {
 	if v, at := l.env.laravel("CACHE_PREFIX"); v.Kind != dotenv.Absent {
-		if f, err := findFormula(l.env.root); err == nil && f.fixed && f.suffix != v.String() {
+		if f, err := l.findFormula(); err == nil && f.fixed && f.suffix != v.String() {
 			l.noticef("%s is not read by this application: its config/cache.php says %s, and so does larder; set --prefix for another", at.at(), quote(f.suffix))
 			return Setting{f.suffix, f.source}, true
 		}
@@ -81,7 +88,7 @@ func (l *loader) laravelPrefix() (Setting, bool) {
 	if !l.hasLaravel() {
 		return Setting{}, false
 	}
-	f, err := findFormula(l.env.root)
+	f, err := l.findFormula()
 	if err != nil {
 		l.errs = append(l.errs, err)
 		return Setting{}, true
@@ -108,10 +115,11 @@ func (l *loader) laravelPrefix() (Setting, bool) {
 	return s, true
 }
 
-// findFormula looks for the application's formula: in config/cache.php; else by the version in composer.lock; else it is the newest.
-// An error says that there is a config/cache.php with a prefix of its own making.
-func findFormula(root string) (formula, error) {
-	path := filepath.Join(root, "config", "cache.php")
+// findFormula looks for the application's formula: in config/cache.php; else by the version in composer.lock; else by the variable that chooses
+// the store, which is CACHE_DRIVER until Laravel 10 and CACHE_STORE since 11; else it is the newest. An error says that there is a
+// config/cache.php with a prefix of its own making.
+func (l *loader) findFormula() (formula, error) {
+	path := filepath.Join(l.env.root, "config", "cache.php")
 	if src, err := os.ReadFile(path); err == nil {
 		f, ok := cacheConfigFormula(string(src))
 		if !ok {
@@ -120,9 +128,15 @@ func findFormula(root string) (formula, error) {
 		f.source = "config/cache.php"
 		return f, nil
 	}
-	major, minor, version, ok := frameworkVersion(filepath.Join(root, "composer.lock"))
+	major, minor, version, ok := frameworkVersion(filepath.Join(l.env.root, "composer.lock"))
+	older, at := l.env.laravel("CACHE_DRIVER")
+	newer, _ := l.env.laravel("CACHE_STORE")
 	var f formula
 	switch {
+	case !ok && older.Kind != dotenv.Absent && newer.Kind == dotenv.Absent:
+		f = since901
+		f.guess = fmt.Sprintf("Laravel 9 and 10, for there is %s (and neither config/cache.php nor composer.lock)", at.at())
+		return f, nil
 	case !ok || major >= 13:
 		f = since121
 	case major >= 9:

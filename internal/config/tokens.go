@@ -89,7 +89,7 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 		f.failf(keyNode, "tokens: %s: want keys with values: source: %s, ...", quote(key), strings.Join(available(), "|"))
 		return
 	}
-	before := len(f.problems)
+	before := f.wrong()
 	fields := map[string]field{}
 	f.mapping(n, key, nil, func(name string, keyNode, value *yaml.Node) {
 		fields[name] = field{keyNode: keyNode, value: value}
@@ -118,7 +118,7 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 	t.BaseURL = f.baseURL("base_url", fields["base_url"])
 	f.baseURL("token_url", fields["token_url"]) // which is one of the options
 	f.readTimes(&t, src, fields)
-	if len(f.problems) == before {
+	if f.wrong() == before {
 		f.tokens = append(f.tokens, t)
 	}
 }
@@ -293,6 +293,7 @@ func (l *loader) checkParents(tokens []Token) {
 		name := t.Options["token"].Reveal()
 		i := slices.IndexFunc(tokens, func(o Token) bool { return o.Key == name })
 		switch {
+		case name == "", i < 0 && l.file != nil && l.file.taken[name]: // what is wrong is reported already
 		case i < 0:
 			l.failf("%s: %s: token: no token %s is configured, and a ticket is asked for with one", t.At, t.Key, quote(name))
 		case !slices.Contains(parents, tokens[i].Source):
@@ -336,11 +337,11 @@ func (l *loader) environmentToken() (Token, bool) {
 		own.API = "gettoken_app" // the names of the parameters that an app's key and secret go by
 		return own, true
 	case ownErr != nil:
-		l.errs = append(l.errs, ownErr)
+		l.fail(ofTokens, ownErr)
 	case corpSet:
 		return corp, true
 	case corpErr != nil:
-		l.errs = append(l.errs, corpErr)
+		l.fail(ofTokens, corpErr)
 	}
 	return Token{}, false
 }

@@ -10,15 +10,7 @@ import (
 
 func checkConfiguration(_ context.Context, e *exam) ([]Finding, error) {
 	if e.ConfigErr != nil {
-		var found []Finding
-		for line := range strings.Lines(e.ConfigErr.Error()) {
-			message, remedy := cutRemedy(strings.TrimSuffix(line, "\n"))
-			if remedy == "" {
-				remedy = "correct that, and run larder doctor again"
-			}
-			found = append(found, problem(remedy, "%s", message))
-		}
-		return found, nil
+		return wrongSettings(e.ConfigErr), nil
 	}
 	e.ready = aConfiguration
 	var files []string
@@ -31,6 +23,11 @@ func checkConfiguration(_ context.Context, e *exam) ([]Finding, error) {
 		files = []string{"neither larder.yaml nor .env"}
 	}
 	found := []Finding{ok("read: %s", strings.Join(files, ", "))}
+	for _, err := range []error{e.Config.APIKeysErr, e.Config.TokensErr} {
+		if err != nil {
+			found = append(found, wrongSettings(err)...)
+		}
+	}
 	for _, notice := range e.Config.Notices {
 		if e.Config.CachedConfig != "" && strings.HasPrefix(notice, e.Config.CachedConfig) {
 			continue // the check of the config cache knows more
@@ -42,6 +39,19 @@ func checkConfiguration(_ context.Context, e *exam) ([]Finding, error) {
 		found = append(found, warning(remedy, "%s", message))
 	}
 	return found, nil
+}
+
+// wrongSettings are what an error of the configuration says, one a line.
+func wrongSettings(err error) []Finding {
+	var found []Finding
+	for line := range strings.Lines(err.Error()) {
+		message, remedy := cutRemedy(strings.TrimSuffix(line, "\n"))
+		if remedy == "" {
+			remedy = "correct that, and run larder doctor again"
+		}
+		found = append(found, problem(remedy, "%s", message))
+	}
+	return found
 }
 
 // cutRemedy separates what to do from a line of the configuration's, where it stands behind the last semicolon.

@@ -46,25 +46,11 @@ func (e *exam) tableStats(ctx context.Context) (*store.Stats, error) {
 		return nil, err
 	}
 	o := store.StatsOptions{Biggest: 1, SampleAbove: sampledRows}
-	for _, p := range e.prefixes() {
+	for _, p := range candidates(e.Config) {
 		o.Beginnings = append(o.Beginnings, p.Value)
 	}
 	e.stats, e.statsErr = whole.Stats(ctx, o) // an error too: what has taken too long is not waited for again
 	return e.stats, e.statsErr
-}
-
-// prefixes are the configured one, and those that Laravel's own configurations make.
-func (e *exam) prefixes() []config.LaravelPrefix {
-	own := e.Config.Prefix.Value
-	all := []config.LaravelPrefix{{Value: own}}
-	for _, p := range e.Config.LaravelPrefixes {
-		// Without a prefix there are keys that begin as an old one does: laravel_unique_job, laravel:pulse:restart.
-		marked := strings.HasSuffix(p.Value, "_cache_") || strings.HasSuffix(p.Value, "-cache-")
-		if p.Value != own && (own != "" || marked) {
-			all = append(all, p)
-		}
-	}
-	return all
 }
 
 // A populated prefix is one and how many rows begin with it and with no longer one of those that are looked for.
@@ -75,7 +61,7 @@ type populated struct {
 
 // populations tells how many rows the configured prefix has, and which others have some, those with the most first.
 func (e *exam) populations(ctx context.Context, stats *store.Stats) (own populated, others []populated, err error) {
-	for i, p := range e.prefixes() {
+	for i, p := range candidates(e.Config) {
 		found := populated{p, stats.Beginnings[i].Rows}
 		switch {
 		case i == 0:

@@ -31,6 +31,11 @@ type Set []Token
 
 // New returns the fetchers of the configured tokens, which keep their rows in the store. The options are for all of them.
 func New(s *store.Store, configured []config.Token, opts ...fetcher.Option) (Set, error) {
+	return NewOn(fetcher.On(s), configured, opts...)
+}
+
+// NewOn is New for another table than a [*store.Store].
+func NewOn(table fetcher.Store, configured []config.Token, opts ...fetcher.Option) (Set, error) {
 	set := make(Set, len(configured))
 	byName := map[string]*fetcher.Fetcher{}
 	// Tickets come after the tokens that they are asked for with.
@@ -39,7 +44,7 @@ func New(s *store.Store, configured []config.Token, opts ...fetcher.Option) (Set
 			if isTicket(t) != tickets {
 				continue
 			}
-			f, err := newFetcher(s, t, byName[t.Options["token"].Reveal()], opts)
+			f, err := newFetcher(table, t, byName[t.Options["token"].Reveal()], opts)
 			if err != nil {
 				return nil, fmt.Errorf("token %q (%s): %w", t.Key, t.At, err)
 			}
@@ -85,7 +90,7 @@ func (s Set) Close(ctx context.Context) error {
 
 func isTicket(t config.Token) bool { return strings.HasSuffix(t.Source, "_ticket") }
 
-func newFetcher(s *store.Store, t config.Token, parent *fetcher.Fetcher, common []fetcher.Option) (*fetcher.Fetcher, error) {
+func newFetcher(table fetcher.Store, t config.Token, parent *fetcher.Fetcher, common []fetcher.Option) (*fetcher.Fetcher, error) {
 	source, err := newSource(t, t.AppSecret.Reveal(), parent)
 	if err != nil {
 		return nil, err
@@ -111,7 +116,7 @@ func newFetcher(s *store.Store, t config.Token, parent *fetcher.Fetcher, common 
 	if t.Shape == "array" {
 		opts = append(opts, fetcher.WithShape(fetcher.ShapeArray))
 	}
-	return fetcher.New(s, t.Key, source, opts...)
+	return fetcher.NewOn(table, t.Key, source, opts...)
 }
 
 // newSource returns the source of a token with that secret, or of a ticket with that parent.

@@ -223,6 +223,37 @@ var dumping = []testCase{
 			t.Fatalf("other prefixes are %+v", f)
 		}
 	}},
+	{"prefixes in use are told apart by the longest, whatever the store's own", func(t *testing.T, h *harness) {
+		all := []string{"my_app_cache", "my_app_cache_", "my-app-cache-", "laravel_cache", ""}
+		for _, c := range []struct {
+			add  string
+			want []string
+		}{
+			{"", nil},
+			{"my_app_cache_user:1", []string{"my_app_cache_"}}, // and not the one that this one goes on from
+			{"My_App_cacheX", []string{"my_app_cache_"}},       // byte for byte
+			{"my_app_cachegreeting", []string{"my_app_cache", "my_app_cache_"}},
+			{"zzz", []string{"my_app_cache", "my_app_cache_", ""}},
+			{"laravel_cache%", []string{"my_app_cache", "my_app_cache_", "laravel_cache", ""}},
+			{"my-app-cache-😀", []string{"my_app_cache", "my_app_cache_", "my-app-cache-", "laravel_cache", ""}},
+		} {
+			if c.add != "" {
+				h.insert(c.add, "i:1;", start)
+			}
+			prefixes := all
+			if !slices.Contains(c.want, "") {
+				prefixes = all[:4]
+			}
+			got, err := h.store.UsedPrefixes(h.ctx, prefixes...)
+			h.must(err)
+			if !slices.Equal(got, c.want) {
+				t.Fatalf("with %q: %q are in use, want %q", c.add, got, c.want)
+			}
+		}
+		if got, err := h.store.UsedPrefixes(h.ctx); err != nil || got != nil {
+			t.Fatalf("of none: %q, %v", got, err)
+		}
+	}},
 	{"a flush tells how far it is", func(t *testing.T, h *harness) {
 		h.fill("x", 450, func(int) int64 { return start + 1 })
 		h.insert("other", "i:1;", start+1)
