@@ -101,6 +101,7 @@ type statements struct {
 	byIndex    string // an order; the one that the index on expiration has
 	bySize     string // an order
 	keys       string // conditions, order and limit follow
+	keysOf     string // a format of a numbered part of a union: of a selection of keys, which has an order and a limit of its own
 	deleteKeys string // IN list follows
 	keyIsNot   string // IN list follows
 

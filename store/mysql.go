@@ -237,6 +237,7 @@ func (mysqlDialect) statements(r *strings.Replacer) statements {
 		byIndex:    "expiration", // which is all that the index is sure to have, so that nothing is sorted
 		bySize:     "LENGTH(`value`) DESC,`key`",
 		keys:       r.Replace("SELECT `key` FROM `{cache}`"),
+		keysOf:     "SELECT * FROM (%s) AS p%d", // without it LIMIT would be the union's
 		deleteKeys: r.Replace("DELETE FROM `{cache}` WHERE `key` IN "),
 		keyIsNot:   "`key` NOT IN ", // by the column's collation, which has one row for a key and its look-alikes
 

@@ -37,24 +37,16 @@ func (s *Store) UsedPrefixes(ctx context.Context, prefixes ...string) (used []st
 
 // lastKeys returns the last key, in the column's order, that begins with each of the prefixes.
 func (s *Store) lastKeys(ctx context.Context, prefixes []string, begins func(string) (string, []any)) ([]string, error) {
-	var (
-		selects []string
-		args    []any
-	)
+	selects, args := make([]string, len(prefixes)), []any(nil)
 	for i, prefix := range prefixes {
-		where := ""
 		condition, values := begins(prefix)
-		if condition != "" {
-			where = " WHERE " + condition
-		}
-		selects = append(selects, fmt.Sprintf("SELECT * FROM (%s%s ORDER BY %s DESC LIMIT 1) AS p%d", s.sql.keys, where, s.sql.byKey, i))
-		args = append(args, values...)
+		text, values := s.statement(selection{read: s.sql.keys, where: []string{condition}, args: values, order: s.sql.byKey + " DESC", limit: 1})
+		selects[i], args = fmt.Sprintf(s.sql.keysOf, text, i), append(args, values...)
 	}
-	statement := strings.Join(selects, " UNION ALL ")
 	var keys []string
 	err := s.repeat(ctx, reading, func() error {
 		keys = nil
-		return s.read.SelectContext(ctx, &keys, s.text(statement), args...)
+		return s.read.SelectContext(ctx, &keys, strings.Join(selects, " UNION ALL "), args...)
 	})
 	return keys, err
 }

@@ -179,6 +179,10 @@ var operations = []struct {
 		_, err := s.OtherPrefixes(ctx, 1)
 		return err
 	}},
+	{method: "Store.UsedPrefixes", want: []string{"count done  1"}, run: func(ctx context.Context, s *store.Store) error {
+		_, err := s.UsedPrefixes(ctx, "p", "q")
+		return err
+	}},
 	{method: "Store.Row", want: []string{"row hit a 1"}, run: func(ctx context.Context, s *store.Store) error {
 		_, err := s.Row(ctx, "a")
 		return err
@@ -262,6 +266,10 @@ var operations = []struct {
 	{method: "Store.Lock", silent: "it asks nothing"},
 	{method: "Store.Memo", silent: "what it asks the store is recorded"},
 	{method: "Store.Prefix", silent: "it asks nothing"},
+	{method: "Store.Table", silent: "it asks nothing"},
+	{method: "Store.LockTable", silent: "it asks nothing"},
+	{method: "Store.Tables", silent: "it asks about the database, not the cache"},
+	{method: "Store.Rights", silent: "it asks about the account, not the cache"},
 	{method: "Store.RestoreLock", silent: "it asks nothing"},
 	{method: "Store.Server", silent: "it asks about the server, not the cache"},
 	{method: "Store.ServerTime", silent: "it asks about the server, not the cache"},

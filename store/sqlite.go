@@ -143,6 +143,7 @@ func (sqliteDialect) statements(r *strings.Replacer) statements {
 		byIndex:    `expiration`,
 		bySize:     `octet_length(value) DESC,"key"`,
 		keys:       r.Replace(`SELECT "key" FROM "{cache}"`),
+		keysOf:     `SELECT * FROM (%s) AS p%d`, // SQLite takes no ORDER BY and LIMIT in parts of a union
 		deleteKeys: r.Replace(`DELETE FROM "{cache}" WHERE "key" IN `),
 		keyIsNot:   `"key" NOT IN `,
 
