@@ -38,12 +38,16 @@ type ExportOptions struct {
 // last key as After goes on from there.
 func (s *Store) Export(ctx context.Context, o ExportOptions) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		op, rows := s.begin(record.Export, ""), int64(0)
-		err := s.export(ctx, o, func(r Row) bool { rows++; return yield(r, nil) })
+		var (
+			op   = s.begin(record.Export, "")
+			rows int64
+			err  error
+		)
+		defer func() { op.end(ctx, record.Done, rows, err) }() // also when the loop's body panics
+		err = s.export(ctx, o, func(r Row) bool { rows++; return yield(r, nil) })
 		if errors.Is(err, errStop) {
 			err = nil
 		}
-		op.end(ctx, record.Done, rows, err)
 		if err != nil {
 			yield(Row{}, fmt.Errorf("export: %w", err))
 		}
