@@ -34,8 +34,9 @@ type ExportOptions struct {
 //
 // It reads page after page by key, and of each as many values at a time as make up 4 MiB; one that is larger by itself and in parts, which are
 // those of one moment. So it holds no statement open while a row is looked at, and its memory grows with the largest value, of which there is one
-// copy, and another in SQLite while it gives a part of it, and not with the table. Rows written meanwhile are seen as they were before or after, or not at all, and no row is seen twice. The sequence ends with an error, if there is one, as its last element; an Export with the
-// last key as After goes on from there.
+// copy, and another in SQLite while it gives a part of it, and not with the table. Rows written meanwhile are seen as they were before or after, or
+// not at all, and no row is seen twice. The sequence ends with an error, if there is one, as its last element; an Export with the last key as After
+// goes on from there.
 func (s *Store) Export(ctx context.Context, o ExportOptions) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		var (

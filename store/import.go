@@ -52,14 +52,14 @@ func (e *RowError) Error() string { return e.Err.Error() }
 
 func (e *RowError) Unwrap() error { return e.Err }
 
-// Import stores the rows as they are, whatever was there, or none of them: it checks all of them before it writes the first, and writes
-// what does not fit one statement (1,000 rows, 4 MiB) in one transaction. A larger value is sent in parts on MySQL, which the server puts together
-// before it writes it. To import them again changes nothing. When ctx ends meanwhile,
-// Import goes on for up to two seconds, so that it can mostly tell what became of the rows.
+// Import stores the rows as they are, whatever was there, or none of them: it checks all of them before it writes the first, and writes what does
+// not fit one statement (1,000 rows, 4 MiB) in one transaction. A larger value is sent in parts on MySQL, which the server puts together before it
+// writes it. To import them again changes nothing. When ctx ends meanwhile, Import goes on for up to two seconds, so that it can mostly tell what
+// became of the rows.
 //
 // Values are stored byte for byte and not looked at; where Laravel stores base64, on SQLite, so does Import. A row that the table cannot hold
-// exactly is a [RowError] with a LimitError; one that only the server refuses is a LimitError alone. A row that is meant to live forever ends with an INT column,
-// as in Forever, and is counted as Shortened.
+// exactly is a [RowError] with a LimitError; one that only the server refuses is a LimitError alone. A row that is meant to live forever ends with
+// an INT column, as in Forever, and is counted as Shortened.
 func (s *Store) Import(ctx context.Context, rows []Row, o ImportOptions) (result ImportResult, err error) {
 	defer s.memory.wroteAll()
 	op := s.begin(record.Import, "")
