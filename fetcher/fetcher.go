@@ -46,18 +46,21 @@
 //
 // # Failures
 //
-// What the vendor or the way to it did wrong is a [*SourceError]; nothing is stored then, and the token that is there goes on being handed out. A failure
-// answers for the vendor until its pause is over, in all processes with the same credentials: after a transient one 1 s (up to 2 s more in other processes), doubled each time up to a
-// minute; 5 s up to 5 minutes if the reply made no sense; what the vendor asks for if it says so; and an hour for a refusal that only people can end,
-// such as wrong credentials. It ends sooner when a token appears in the row, with other credentials, and when [Fetcher.Refresh] is called.
+// What the vendor or the way to it did wrong is a [*SourceError]; nothing is stored then, and the token that is there goes on being handed out. A
+// failure answers for the vendor until its pause is over, in all processes with the same credentials: after a transient one 1 s (up to 2 s more in
+// other processes), doubled each time up to a minute; 5 s up to 5 minutes if the reply made no sense; what the vendor asks for if it says so; and an
+// hour for a refusal that only people can end, such as wrong credentials. It ends sooner when a token appears in the row, with other credentials, and
+// when [Fetcher.Refresh] is called.
 //
 // While the database cannot be used, tokens in memory are handed out as long as they live. A process without one asks the vendor itself, at most once a
-// minute and every 5 minutes if that fails, where a second token harms nobody ([Info.Renewal]); where it would end the others' token, the database's error is returned.
+// minute and every 5 minutes if that fails, where a second token harms nobody ([Info.Renewal]); where it would end the others' token, the database's
+// error is returned.
 //
 // # The wrong token
 //
 // A token that an API rejects is replaced by [Fetcher.Reject], by comparison: late reports harm nothing. Another app's token in the row is
-// noticed if larder stored it and both sources name their app ([Info.App]); the fetcher that came last has the row, and the others return [ErrCollision].
+// noticed if larder stored it and both sources name their app ([Info.App]); the fetcher that came last has the row, and the others return
+// [ErrCollision].
 //
 // What somebody should look at is an [Alarm]: see [Fetcher.Status], [WithObserver] and [WithLogger]. Neither events, errors nor the state contain a
 // secret or a token.

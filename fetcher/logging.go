@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// warnEvery is how often a failure that goes on is warned of. Fetches fail as often as the vendor is asked, which may be every few seconds for days, and
-// say nothing new.
+// warnEvery is how often a failure that goes on is warned of. Fetches fail as often as the vendor is asked, which may be every few seconds for
+// days, and say nothing new.
 const warnEvery = time.Hour
 
 // A logging writes events to a log.

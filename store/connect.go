@@ -58,9 +58,9 @@ func (f failover) Connect(ctx context.Context) (driver.Conn, error) {
 
 func (f failover) Driver() driver.Driver { return f[0].Driver() }
 
-// A greeting is one server's connector, whose connections are made within the address's timeout, login included. The driver bounds the dial alone: a server that is
-// out of threads, a firewall or a proxy without a server behind it takes a connection at once, says nothing, and would keep the caller until
-// the read timeout, with an error that names no address and cannot be told from a lost answer.
+// A greeting is one server's connector, whose connections are made within the address's timeout, login included. The driver bounds the dial
+// alone: a server that is out of threads, a firewall or a proxy without a server behind it takes a connection at once, says nothing, and would
+// keep the caller until the read timeout, with an error that names no address and cannot be told from a lost answer.
 //
 // What goes wrong on the way is a failed dial to those who ask, for nothing was sent that a server could have applied.
 type greeting struct {

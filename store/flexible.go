@@ -97,7 +97,8 @@ func WithRefreshPause(d time.Duration) FlexibleOption {
 //		return err
 //	}
 //
-// [Store.Wait] waits for refreshes, before Close, which does not end them. [ErrNotStored] is as in Remember. A hit is one round trip; a miss is five, besides fn.
+// [Store.Wait] waits for refreshes, before Close, which does not end them. [ErrNotStored] is as in Remember. A hit is one round trip; a miss is
+// five, besides fn.
 //
 // Laravel writes the time of the PHP server, and its refreshes last for as long as a lock without a time, a day, if they die.
 func Flexible[T any](ctx context.Context, s *Store, key string, fresh, stale time.Duration, fn func(context.Context) (T, error), opts ...FlexibleOption) (T, error) {

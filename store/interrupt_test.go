@@ -11,8 +11,8 @@ import (
 	"github.com/larder-cache/larder/store"
 )
 
-// A batch that is under way when the work is interrupted is done and counted, or else a person would be told of fewer rows than are gone. Here each waits
-// for a row that somebody else has locked.
+// A batch that is under way when the work is interrupted is done and counted, or else a person would be told of fewer
+// rows than are gone. Here each waits for a row that somebody else has locked.
 func TestStore_InterruptedWorkCountsTheBatchThatWasUnderWay(t *testing.T) {
 	const rows = 1000
 	locked := func(t *testing.T, s *store.Store, work func(context.Context) (int64, error)) (done int64, err error) {

@@ -358,6 +358,11 @@ func TestRecorder_HearsOfAnOperationWhoseCallbackPanics(t *testing.T) {
 				panic("the loop's body")
 			}
 		}, []string{"list done  1"}},
+		{"an export", func() {
+			for range s.Export(ctx, store.ExportOptions{}) {
+				panic("the loop's body")
+			}
+		}, []string{"export done  1"}},
 		{"a prune", func() {
 			_, _ = s.Prune(ctx, store.PruneOptions{MaxRows: 1, Progress: func(store.PruneProgress) { panic("progress") }})
 		}, []string{"prune_batch forgotten  199", "prune done  199"}},

@@ -111,72 +111,120 @@ func viewEntry(e store.Entry) entryView {
 const alignedRows = 500
 
 func (a *app) list(ctx context.Context, s *store.Store, o store.ListOptions, view listView) error {
-	out := a.output()
-	long := view.long || out.Terminal
-	table := newListTable(a, out, long)
-	var progress *term.Progress
-	if !out.Terminal {
-		progress = a.progress("listing", -1)
-		defer progress.Done()
+	l := newLister(a, s, o, view)
+	err := l.listRows(ctx)
+	l.progress.Done()
+	if err == nil && !a.json() {
+		l.summarize(ctx)
 	}
-	rows, size := int64(0), int64(0)
-	limit, more := int64(o.Limit), false
-	if limit > 0 && out.Terminal && !a.json() {
+	return err
+}
+
+// A lister shows the rows that it finds, as lines of JSON or in a table, and then what there is to say about them.
+type lister struct {
+	app      *app
+	store    *store.Store
+	options  store.ListOptions
+	view     listView
+	out      term.Output
+	table    *term.Table // stays empty with JSON
+	progress *term.Progress
+
+	rows, size int64 // what was shown
+	more       bool  // rows follow that were not
+}
+
+func newLister(a *app, s *store.Store, o store.ListOptions, view listView) *lister {
+	l := &lister{app: a, store: s, options: o, view: view, out: a.output(), progress: &term.Progress{}}
+	if !l.out.Terminal { // else the rows are seen
+		l.progress = a.progress("listing", -1)
+	}
+	columns := []term.Column{
+		{Title: "KEY", Least: 16, Middle: true}, {Title: "TYPE"}, {Title: "SIZE", Right: true}, {Title: "EXPIRES"},
+	}
+	if l.hasValueColumn() {
+		columns = append(columns, term.Column{Title: "VALUE", Least: 8})
+	}
+	l.table = term.NewTable(a.stdout, l.out, columns...)
+	return l
+}
+
+func (l *lister) hasValueColumn() bool { return l.view.long || l.out.Terminal }
+
+// listRows shows the rows as they are found.
+func (l *lister) listRows(ctx context.Context) error {
+	o, limit := l.options, int64(l.options.Limit)
+	if limit > 0 && l.out.Terminal && !l.app.json() {
 		o.Limit++ // one row more tells whether more follow, which to count might take a look at all of them
 	}
-	for e, err := range s.List(ctx, o) {
+	for e, err := range l.store.List(ctx, o) {
 		if err != nil {
-			_ = table.Flush() // what was found before the error is shown; the error says more
+			_ = l.table.Flush() // what was found before the error is shown; the error says more
 			return err
 		}
-		if more = limit > 0 && rows == limit; more {
+		if l.more = limit > 0 && l.rows == limit; l.more {
 			break
 		}
-		rows, size = rows+1, size+e.Size
-		if progress != nil {
-			progress.Set(rows, -1)
-		}
-		k := a.viewKey(s, e, o.AllPrefixes, view.reveal)
-		if a.json() {
-			v := viewEntry(e)
-			if view.long {
-				_, class := php.Head([]byte(e.Head))
-				v.longView = &longView{Class: class, Meaning: k.Meaning.Name, Preview: preview(e, k, view.reveal)}
-			}
-			if err := a.printJSON(v); err != nil {
-				return err
-			}
-			continue
-		}
-		addEntry(table, e, k, long, view.reveal)
-		if table.Len() == alignedRows {
-			if err := table.Flush(); err != nil {
-				return err
-			}
+		l.rows, l.size = l.rows+1, l.size+e.Size
+		l.progress.Set(l.rows, -1)
+		if err := l.show(e); err != nil {
+			return err
 		}
 	}
-	if err := table.Flush(); err != nil || a.json() {
-		return err
+	return l.table.Flush()
+}
+
+// show shows a row in the form that is wanted.
+func (l *lister) show(e store.Entry) error {
+	k := l.app.viewKey(l.store, e, l.options.AllPrefixes, l.view.reveal)
+	if l.app.json() {
+		return l.printJSON(e, k)
 	}
-	if progress != nil {
-		progress.Done()
+	return l.tabulate(e, k)
+}
+
+func (l *lister) printJSON(e store.Entry, k keyView) error {
+	v := viewEntry(e)
+	if l.view.long {
+		_, class := php.Head([]byte(e.Head))
+		v.longView = &longView{Class: class, Meaning: k.Meaning.Name, Preview: preview(e, k, l.view.reveal)}
 	}
+	return l.app.printJSON(v)
+}
+
+func (l *lister) tabulate(e store.Entry, k keyView) error {
+	kind := term.Cell{Text: e.Type}
+	if e.Type == "corrupt" {
+		kind.Style = term.Bad
+	}
+	cells := []term.Cell{{Text: k.Text}, kind, {Text: strconv.FormatInt(e.Size, 10)}, {Text: entryExpires(e), Style: urgency(e.TTL)}}
+	if l.hasValueColumn() {
+		cells = append(cells, term.Cell{Text: preview(e, k, l.view.reveal), Style: term.Faint})
+	}
+	l.table.Add(cells...)
+	if l.table.Len() < alignedRows {
+		return nil
+	}
+	return l.table.Flush()
+}
+
+// summarize tells, below the table, how much it was, and what is not in it.
+func (l *lister) summarize(ctx context.Context) {
 	switch {
-	case rows == 0:
-		a.sayf("%s", nothingListed(s, o))
-		if hint := a.hintOfPrefix(ctx, s); hint != "" && !o.AllPrefixes {
-			a.remarkf("%s", hint)
-			return nil
+	case l.rows == 0:
+		l.app.sayf("%s", nothingListed(l.store, l.options))
+		if hint := l.app.hintOfPrefix(ctx, l.store); hint != "" && !l.options.AllPrefixes {
+			l.app.remarkf("%s", hint)
+			return
 		}
-	case out.Terminal && more:
-		a.remarkf("%s, %s; more follow, --limit 0 lists all", countText(rows, "row"), bytesText(size))
-	case out.Terminal:
-		a.remarkf("%s, %s", countText(rows, "row"), bytesText(size))
+	case l.out.Terminal && l.more:
+		l.app.remarkf("%s, %s; more follow, --limit 0 lists all", countText(l.rows, "row"), bytesText(l.size))
+	case l.out.Terminal:
+		l.app.remarkf("%s, %s", countText(l.rows, "row"), bytesText(l.size))
 	}
-	if !o.AllPrefixes && s.Prefix() != "" {
-		a.remarkOnOthers(ctx, s)
+	if !l.options.AllPrefixes && l.store.Prefix() != "" {
+		l.app.remarkOnOthers(ctx, l.store)
 	}
-	return nil
 }
 
 // hintOfPrefix is emptyPrefix for those who have seen nothing, within the time that they may be expected to wait.
@@ -184,28 +232,6 @@ func (a *app) hintOfPrefix(ctx context.Context, s *store.Store) string {
 	ctx, cancel := context.WithTimeout(ctx, maxCounting)
 	defer cancel()
 	return a.emptyPrefix(ctx, s)
-}
-
-func newListTable(a *app, out term.Output, long bool) *term.Table {
-	columns := []term.Column{
-		{Title: "KEY", Least: 16, Middle: true}, {Title: "TYPE"}, {Title: "SIZE", Right: true}, {Title: "EXPIRES"},
-	}
-	if long {
-		columns = append(columns, term.Column{Title: "VALUE", Least: 8})
-	}
-	return term.NewTable(a.stdout, out, columns...)
-}
-
-func addEntry(table *term.Table, e store.Entry, k keyView, long, reveal bool) {
-	kind := term.Cell{Text: e.Type}
-	if e.Type == "corrupt" {
-		kind.Style = term.Bad
-	}
-	cells := []term.Cell{{Text: k.Text}, kind, {Text: strconv.FormatInt(e.Size, 10)}, {Text: entryExpires(e), Style: urgency(e.TTL)}}
-	if long {
-		cells = append(cells, term.Cell{Text: preview(e, k, reveal), Style: term.Faint})
-	}
-	table.Add(cells...)
 }
 
 // maxCounting is how long list counts the rows of other prefixes, of which there may be millions.

@@ -97,8 +97,8 @@ func TestLockAcquire_GivesBackWhatNobodyCanRelease(t *testing.T) {
 	}
 }
 
-// Who has seen enough, as in larder list | head, is told nothing: the process ends by SIGPIPE, or with the status that a shell has for that. Of an export
-// it is told all the same, which may be a backup.
+// Who has seen enough, as in larder list | head, is told nothing: the process ends by SIGPIPE, or with the status that
+// a shell has for that. Of an export it is told all the same, which may be a backup.
 func TestCommands_ReadersThatGoAreNoError(t *testing.T) {
 	t.Parallel()
 	s := printingServer(t)

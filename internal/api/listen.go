@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Listen opens the address for the service. Without keys, and with one that can be guessed, it must be a loopback address: 127.0.0.0/8, ::1 or localhost.
+// Listen opens the address for the service. Without keys, and with one that can be guessed, it must be a loopback address:
+// 127.0.0.0/8, ::1 or localhost.
 func Listen(ctx context.Context, address string, keys []Key) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -14,8 +14,9 @@ import (
 	"testing"
 )
 
-// Forms returns how a text may show a secret: as it is, escaped for URLs, JSON, HTML or Go, in hexadecimal, and in base64, also in the middle of something
-// longer, as in the header Authorization. Of something shorter than 8 bytes it is only itself, because the rest would be found by chance.
+// Forms returns how a text may show a secret: as it is, escaped for URLs, JSON, HTML or Go, in hexadecimal, and in base64, also in the
+// middle of something longer, as in the header Authorization. Of something shorter than 8 bytes it is only itself, because the rest would
+// be found by chance.
 func Forms(secret string) []string {
 	if len(secret) < 8 {
 		return []string{secret}

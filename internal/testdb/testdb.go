@@ -162,8 +162,8 @@ func Durable(tb testing.TB) *Server {
 	return ownServer(tb, "--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync", "--innodb-doublewrite=1")
 }
 
-// Private returns a server of its own, stopped when the test ends, for tests that crash or pause it, or change its global variables. It never is the one
-// of [EnvDSN].
+// Private returns a server of its own, stopped when the test ends, for tests that crash or pause it, or change its global variables. It never is
+// the one of [EnvDSN].
 func Private(tb testing.TB) *Server {
 	tb.Helper()
 	daemon := findDaemon()

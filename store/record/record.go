@@ -48,8 +48,8 @@ type Retry struct {
 // A Name says which operation it was.
 type Name string
 
-// The operations. Get is also that of Item, Flush of FlushAll and FlushWithProgress, Count of CountRows, OtherPrefixes and UsedPrefixes, LockList of AllLocks,
-// LockFlush of FlushAllLocks, LockOwner of Holder, and LockAcquire of Block and Hold.
+// The operations. Get is also that of Item, Flush of FlushAll and FlushWithProgress, Count of CountRows, OtherPrefixes and UsedPrefixes, LockList
+// of AllLocks, LockFlush of FlushAllLocks, LockOwner of Holder, and LockAcquire of Block and Hold.
 const (
 	Get            Name = "get"
 	Has            Name = "has"
