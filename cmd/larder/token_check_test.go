@@ -52,6 +52,27 @@ func TestTokenCheck_SaysInPlainWordsWhatIsWrong(t *testing.T) {
 	s.want(1, "", "has", "dingding_access_token") // nothing was stored
 }
 
+// A new ticket may end the one in use, so check asks for none; nothing may send somebody there.
+func TestTokenCheck_OfATicketSendsToRefresh(t *testing.T) {
+	vendor := newVendor(t)
+	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
+	s.file("larder.yaml", "tokens:\n  tick: {source: dingtalk_ticket, token: dingding_access_token}\n")
+	s.larder("migrate")
+	const refresh = "larder token refresh tick"
+	s.wantError(3, []string{"token", "check", "tick"}, refresh)
+	if r := s.larder("token", "check", "tick"); strings.Contains(r.stderr, "Refresh") || vendor.Count() != 0 {
+		t.Errorf("%+v, %d requests, want none, and words of commands", r, vendor.Count())
+	}
+	vendor.FailNext(1, fetchertest.NoPermission)
+	s.larder("token", "get", "tick")
+	for _, args := range [][]string{{"token", "list"}, {"doctor"}} {
+		r := s.larder(args...)
+		if strings.Contains(r.stdout, "token check tick") || !strings.Contains(strings.Join(strings.Fields(r.stdout), " "), refresh) {
+			t.Errorf("larder %s: %s", strings.Join(args, " "), r.stdout)
+		}
+	}
+}
+
 // Cron sends what a command says by mail.
 func TestTokenGet_ThatWorksSaysNothingElse(t *testing.T) {
 	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), newVendor(t))
