@@ -123,6 +123,21 @@ func TestTokenReject_ReplacesThatTokenAlone(t *testing.T) {
 	s.wantError(2, []string{"token", "reject", "dingding_access_token", ""}, "TOKEN is empty")
 }
 
+// The vendor may have ended the token since it was asked.
+func TestTokenReject_OfTheSameTokenSaysWhenTheVendorWasAskedAndHowItIsNow(t *testing.T) {
+	vendor := newVendor(t)
+	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
+	s.larder("migrate")
+	token := strings.TrimSpace(s.larder("token", "get", "dingding_access_token").stdout)
+	reject := []string{"token", "reject", "dingding_access_token", token}
+	if r := s.larder(reject...); r.code != 3 || !strings.Contains(r.stderr, "is the one that the vendor gives") || strings.Contains(r.stderr, "token refresh") {
+		t.Errorf("the vendor was asked: %+v", r)
+	}
+	vendor.Revoke(token)
+	s.wantError(3, reject, "the vendor gave (asked ", "s ago, not again for ", "larder: larder token refresh dingding_access_token asks now\n")
+	s.wantError(0, []string{"token", "refresh", "dingding_access_token"})
+}
+
 func TestTokenGet_TellsOtherProcessesOfAFailure(t *testing.T) {
 	vendor := newVendor(t)
 	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
