@@ -73,6 +73,22 @@ func TestTokenCheck_OfATicketSendsToRefresh(t *testing.T) {
 	}
 }
 
+// A ticket said of its token for how long that was remembered, and then the same of itself.
+func TestTokenGet_OfATicketWithoutATokenSaysOnceForHowLong(t *testing.T) {
+	vendor := newVendor(t)
+	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
+	s.file("larder.yaml", "tokens:\n  tick: {source: dingtalk_ticket, token: dingding_access_token}\n")
+	s.larder("migrate")
+	vendor.FailNext(1, fetchertest.BadCredentials)
+	s.larder("token", "get", "dingding_access_token")
+	for range 2 {
+		r := s.larder("token", "get", "tick")
+		if strings.Count(r.stderr, "remembered") > 1 || strings.Count(r.stderr, "(code ") != 1 || !strings.Contains(r.stderr, "there is no token to ask with: dingtalk gettoken: ") {
+			t.Errorf("got %+v", r)
+		}
+	}
+}
+
 // Cron sends what a command says by mail.
 func TestTokenGet_ThatWorksSaysNothingElse(t *testing.T) {
 	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), newVendor(t))
