@@ -83,8 +83,8 @@ import (
 // It is the store's, so that one check does for both.
 var ErrStale = store.ErrStale
 
-// ErrUnsafeCheck is returned by Check of a vendor that would end the token that is in use.
-var ErrUnsafeCheck = errors.New("asking the vendor would end the token that is in use: use Refresh, which stores the new one")
+// ErrUnsafeCheck is returned by Check of a vendor whose new token ends the one in use, or may: see [Info.Checkable].
+var ErrUnsafeCheck = errors.New("a new token may end one that is in use: use Refresh, which stores the new one")
 
 // An Origin says where a token came from. Its value is stable and may be used as a label.
 type Origin string
@@ -307,7 +307,7 @@ func (f *Fetcher) Refresh(ctx context.Context) (Result, error) {
 // Check asks the vendor once and returns what it gives, with the vendor's life of it, and stores nothing: it tells whether the credentials and the way
 // to the vendor are well. Of a vendor whose new token ends the former one, or may, it asks nothing and returns [ErrUnsafeCheck].
 func (f *Fetcher) Check(ctx context.Context) (Token, error) {
-	if !f.info.Renewal.harmless() {
+	if !f.info.Checkable() {
 		return Token{}, fmt.Errorf("check token %q: %w", f.key, ErrUnsafeCheck)
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.config.timeout)

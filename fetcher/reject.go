@@ -34,8 +34,8 @@ const (
 // larder any more, for 10 minutes or until the vendor gives one. The row stays even then: without it every PHP process would ask the vendor by itself.
 //
 // The vendor is asked at most once in [WithRejectInterval], by the whole fleet; sooner, Reject returns [ErrRejectedTooOften]. If the vendor
-// gives the same token again, Reject returns a [SourceError] that is [ErrSameToken], and for a minute answers so without asking. The other
-// errors are those of [Fetcher.Token].
+// gives the same token again, Reject returns a [SourceError] that is [ErrSameToken], and for a minute answers so without asking, with the rest of
+// the minute as RetryAfter. The other errors are those of [Fetcher.Token].
 func (f *Fetcher) Reject(ctx context.Context, token string) (string, error) {
 	h, err := f.rejectIn(ctx, token)
 	if err != nil {
@@ -77,9 +77,10 @@ func (f *Fetcher) tellRejected(e errand) {
 
 // A verdict on a rejection is remembered, so that a thousand callers do not all read the state of it.
 type verdictOn struct {
-	sum   string // "" for any
-	err   error
-	until int64
+	sum   string                         // "" for any
+	err   func(left time.Duration) error // by how long nobody asks yet
+	until int64                          // for how long memory answers
+	over  int64                          // when somebody asks again
 }
 
 func (f *Fetcher) rejectMemo(now instant, sum string) error {
@@ -87,7 +88,7 @@ func (f *Fetcher) rejectMemo(now instant, sum string) error {
 	defer f.mu.Unlock()
 	for _, v := range []verdictOn{f.same, f.tooOften} {
 		if (v.sum == "" || v.sum == sum) && now.mono < v.until {
-			return v.err
+			return v.err(time.Duration(v.over - now.mono))
 		}
 	}
 	return nil
@@ -103,15 +104,15 @@ func (f *Fetcher) heardOf(v view, sum string) error {
 	if left := sameLife - time.Duration(r.Ago)*time.Second; r.Same && r.Token == sum && left > 0 {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.same = verdictOn{sum: sum, err: f.sameError(), until: now.after(left)}
-		return f.same.err
+		f.same = verdictOn{sum: sum, err: f.sameAgain, until: now.after(left), over: now.after(left)}
+		return f.sameAgain(left)
 	}
 	// A second is added because the row counts in whole ones.
 	if left := f.config.rejectEvery + time.Second - time.Duration(r.Fetched)*time.Second; r.Fetched >= 0 && left > 0 {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.tooOften = verdictOn{sum: sum, err: tooOften(left), until: now.after(min(left, shortestTry))}
-		return f.tooOften.err
+		f.tooOften = verdictOn{sum: sum, err: tooOften, until: now.after(min(left, shortestTry)), over: now.after(left)}
+		return tooOften(left)
 	}
 	return nil
 }
@@ -134,20 +135,30 @@ func (e tooOftenError) RetryAfter() time.Duration { return e.left }
 func (f *Fetcher) noteRejectFetch() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.tooOften = verdictOn{err: tooOften(f.config.rejectEvery), until: f.now().after(f.config.rejectEvery)}
+	over := f.now().after(f.config.rejectEvery)
+	f.tooOften = verdictOn{err: tooOften, until: over, over: over}
 }
 
 // noteSame remembers that the vendor insists on a token that its API rejects.
 func (f *Fetcher) noteSame(sum string) error {
-	err := f.sameError()
+	over := f.now().after(sameLife)
 	f.mu.Lock()
-	f.same = verdictOn{sum: sum, err: err, until: f.now().after(sameLife)}
+	f.same = verdictOn{sum: sum, err: f.sameAgain, until: over, over: over}
 	f.mu.Unlock()
 	f.raise(AlarmSameToken, "the vendor's API rejects the token that the vendor gives")
+	return f.sameError()
+}
+
+// sameAgain is the answer to a rejection for which the vendor is not asked, because it insisted on the token only just now. It says when: by
+// now the vendor may have ended the token.
+func (f *Fetcher) sameAgain(left time.Duration) error {
+	err, left := f.sameError(), max(time.Second, left.Round(time.Second))
+	err.Message = fmt.Sprintf("the token that was rejected is the one that the vendor gave (asked %v ago, not again for %v)", max(0, sameLife-left), left)
+	err.RetryAfter = left
 	return err
 }
 
-func (f *Fetcher) sameError() error {
+func (f *Fetcher) sameError() *SourceError {
 	return &SourceError{
 		Source: f.info.Name, Class: ClassConfig, Message: "the token that was rejected is the one that the vendor gives",
 		Advice: "credential or app mismatch: check that the API that rejects it belongs to this app, and takes this kind of token",

@@ -498,6 +498,37 @@ func TestScenario13_SameTokenAgainIsNotLoopedOn(t *testing.T) {
 	})
 }
 
+// By then the vendor may have ended the token, so nobody may say what it gives now.
+func TestScenario13_SameTokenAgainSaysWhenTheVendorWasAsked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, v := newTable(), newVendor(fetcher.SameRenewed)
+		v.Answer(func(context.Context, int) (fetcher.Token, error) {
+			return fetcher.Token{Value: numbered(1), ExpiresIn: 2 * time.Hour}, nil
+		})
+		f, g := process(t, s, v), process(t, s, v)
+		wantToken(t, f, numbered(1))
+		_, asked := f.Reject(t.Context(), numbered(1))
+		if asked == nil || strings.Contains(asked.Error(), "not again") {
+			t.Errorf("the vendor was asked: %v", asked)
+		}
+		for range 2 {
+			time.Sleep(20 * time.Second)
+			for _, p := range []*fetcher.Fetcher{f, g} {
+				_, err := p.Reject(t.Context(), numbered(1))
+				var failure *fetcher.SourceError
+				if !errors.As(err, &failure) || failure.RetryAfter <= 0 || failure.RetryAfter > 40*time.Second {
+					t.Fatalf("got %v", err)
+				}
+				ago := time.Minute - failure.RetryAfter
+				if want := fmt.Sprintf("(asked %v ago, not again for %v)", ago, failure.RetryAfter); !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %s", err, want)
+				}
+			}
+		}
+		wantCalls(t, v, 2)
+	})
+}
+
 func TestScenario15_TwoAppsOfOneKeyAreNoticedAndDoNotFight(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, v, w := newTable(), newVendor(fetcher.NewOldDies), newVendor(fetcher.NewOldDies)

@@ -56,6 +56,9 @@ type Info struct {
 	Fingerprint string
 }
 
+// Checkable reports whether [Fetcher.Check] asks the vendor: whether a token that is asked for and thrown away leaves the one in use valid.
+func (i Info) Checkable() bool { return i.Renewal.harmless() }
+
 // A Renewal is what asking a vendor again does to the token that it gave before. It decides what is safe when the shared row or its
 // lock cannot be used.
 type Renewal int

@@ -54,7 +54,7 @@ type Engine string
 const (
 	// MySQL is MySQL, MariaDB and what speaks their language, such as Galera and TiDB.
 	MySQL Engine = "mysql"
-	// SQLite is SQLite 3.38 or later.
+	// SQLite is SQLite 3.43 or later, which has octet_length.
 	SQLite Engine = "sqlite"
 )
 

@@ -122,13 +122,7 @@ func (s *Store) Has(ctx context.Context, key string) (live bool, err error) {
 		op.end(ctx, outcome, rows, err)
 	}()
 	rowKey := s.prefix + key
-	var (
-		found           string
-		expiration, now int64
-	)
-	err = s.repeat(ctx, reading, func() error {
-		return s.read.QueryRowContext(ctx, s.text(s.sql.has), rowKey).Scan(&found, &expiration, &now)
-	})
+	found, expiration, now, err := s.rowOf(ctx, rowKey)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -136,6 +130,14 @@ func (s *Store) Has(ctx context.Context, key string) (live bool, err error) {
 		return false, fmt.Errorf("has %s: %w", shown(key), err)
 	}
 	return found == rowKey && expiration > now, nil
+}
+
+// rowOf returns the row key under which the column's collation finds rowKey's row, which may be a look-alike, with its expiration and the time.
+func (s *Store) rowOf(ctx context.Context, rowKey string) (found string, expiration, now int64, err error) {
+	err = s.repeat(ctx, reading, func() error {
+		return s.read.QueryRowContext(ctx, s.text(s.sql.has), rowKey).Scan(&found, &expiration, &now)
+	})
+	return found, expiration, now, err
 }
 
 // Row returns the row of key as it stands in the table, live or expired. It returns ErrNotFound if there is none.

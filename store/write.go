@@ -227,11 +227,20 @@ func (s *Store) add(ctx context.Context, key string, value any, ttl time.Duratio
 	}
 	switch s.dialect.added(a) {
 	case lookalike:
-		return false, fmt.Errorf("add %s: %w", shown(key), ErrLookalikeKey)
+		return false, fmt.Errorf("add %s: %w", shown(key), s.namedLookalike(ctx, rowKey))
 	case held:
 		return false, nil
 	}
 	return true, nil
+}
+
+// namedLookalike is ErrLookalikeKey with the key of the row that rowKey's look-alike has, if it still has it and can be read.
+func (s *Store) namedLookalike(ctx context.Context, rowKey string) error {
+	found, _, _, err := s.rowOf(ctx, rowKey)
+	if err != nil || found == rowKey {
+		return ErrLookalikeKey
+	}
+	return fmt.Errorf("%w: %s", ErrLookalikeKey, shown(strings.TrimPrefix(found, s.prefix)))
 }
 
 // Touch makes the live row of key expire after ttl from now, and reports whether there was one. A ttl of zero or less forgets the

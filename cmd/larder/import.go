@@ -13,6 +13,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	xterm "golang.org/x/term"
 
 	"github.com/larder-cache/larder/internal/doctor"
 	"github.com/larder-cache/larder/internal/dump"
@@ -60,6 +61,9 @@ on 2038-01-19, as an expiration column of type INT ends then.`,
 			}
 			if fromLine < 1 {
 				return usagef("--from-line %d: want 1 or more", fromLine)
+			}
+			if stdin, ok := from.(*os.File); ok && xterm.IsTerminal(int(stdin.Fd())) {
+				a.sayf("reading rows from standard input; Ctrl-D ends it")
 			}
 			measured := &measured{Reader: from, size: sizeOf(from)}
 			in := dump.NewReader(measured)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/larder-cache/larder/internal/doctor"
 	"github.com/larder-cache/larder/internal/duration"
@@ -226,6 +227,12 @@ found. That the lock cannot be given back at the end changes no exit status: it 
 			})
 		},
 	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if unknown := new(pflag.NotExistError); errors.As(err, &unknown) {
+			return fmt.Errorf("%w%s; what is the command's stands behind --, as in larder lock run NAME -- command", err, meantFlag(cmd, unknown.GetSpecifiedName()))
+		}
+		return err
+	})
 	cmd.Flags().Var(&r.ttl, "ttl", "how long the others wait if this server dies")
 	cmd.Flags().Var(&r.wait, "wait", "how long to wait while another owner holds the lock (default: not at all)")
 	cmd.Flags().Var(&r.grace, "grace", "how long COMMAND may take to end after TERM when the lock is lost; 0 for KILL at once")

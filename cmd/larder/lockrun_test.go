@@ -195,3 +195,11 @@ func TestLock_ExcludesLaravelsAndIsExcludedByIt(t *testing.T) {
 		t.Error("Laravel does not get the lock after lock run")
 	}
 }
+
+// It said "unknown shorthand flag: 'c' in -c", and no more.
+func TestLockRun_FlagsOfTheCommandBeforeTheDashesSayWhereTheyGo(t *testing.T) {
+	s := newServer(t, "sqlite:"+testdb.SQLite(t))
+	s.wantError(2, []string{"lock", "run", "n", "sh", "-c", "true"}, "'c' in -c", "behind --, as in larder lock run NAME -- command")
+	s.wantError(2, []string{"lock", "run", "n", "php", "--version"}, "unknown flag: --version", "behind --")
+	s.wantError(2, []string{"lock", "run", "n", "--wiat", "5s"}, "did you mean --wait?")
+}

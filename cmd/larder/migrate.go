@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/larder-cache/larder/internal/term"
 	"github.com/larder-cache/larder/migrations"
 	"github.com/larder-cache/larder/store"
 )
@@ -98,13 +101,49 @@ func (a *app) withMigrator(ctx context.Context, onlyLook bool, use func(context.
 		address = "sqlite::memory:" // which is as empty, and leaves nothing behind
 	}
 	return a.withStoreAt(ctx, address, func(ctx context.Context, s *store.Store) error {
-		m, err := migrations.For(s, migrations.WithLogger(a.logger()))
+		m, err := migrations.For(s, migrations.WithLogger(a.teller()))
 		if err != nil {
 			return usageError{err}
 		}
 		return use(ctx, m)
 	})
 }
+
+// teller is the logger of a command that somebody waits for: on a terminal it speaks as the command itself does.
+func (a *app) teller() *slog.Logger {
+	if !term.Of(a.stderr, a.lookupEnv).Terminal {
+		return a.logger()
+	}
+	return slog.New(&sayer{app: a})
+}
+
+// A sayer is a slog.Handler that says records as sentences, without a time or groups.
+type sayer struct {
+	app   *app
+	attrs []slog.Attr
+}
+
+func (s *sayer) Enabled(_ context.Context, level slog.Level) bool { return level >= s.app.level() }
+
+func (s *sayer) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message
+	add := func(a slog.Attr) bool {
+		text += fmt.Sprintf(", %s %v", a.Key, a.Value.Resolve())
+		return true
+	}
+	for _, a := range s.attrs {
+		add(a)
+	}
+	r.Attrs(add)
+	s.app.sayf("%s", text)
+	return nil
+}
+
+func (s *sayer) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &sayer{s.app, slices.Concat(s.attrs, attrs)}
+}
+
+func (s *sayer) WithGroup(string) slog.Handler { return s }
 
 // patient lets a statement take as long as it takes: changing a table of millions of rows takes longer than any answer that the
 // other commands wait for.

@@ -523,3 +523,40 @@ func TestCtrlC_BeforeAnythingIsDoneTellsNothingOfTheDatabase(t *testing.T) {
 		}
 	})
 }
+
+// It said nothing and wanted Ctrl-D twice.
+func TestImport_FromATerminalSaysThatItReadsAndEndsAtTheFirstEnd(t *testing.T) {
+	s := newServer(t, "sqlite:"+testdb.SQLite(t))
+	s.larder("migrate")
+	p := s.onTerminal(120, nil, nil, "import")
+	p.until("larder: reading rows from standard input; Ctrl-D ends it")
+	if _, err := p.tty.WriteString(`{"key":"k","value":"i:1;","expiration":4000000000}` + "\n\x04"); err != nil {
+		t.Fatal(err)
+	}
+	p.until("stored 1 row")
+	if code, _ := p.end(); code != 0 {
+		t.Errorf("exit %d: %s", code, p.printed())
+	}
+}
+
+// Lines of the log's form stood between those of larder's.
+func TestMigrate_OnATerminalSaysThatItWaitsAsItSaysAllElse(t *testing.T) {
+	path := testdb.SQLite(t)
+	s := newServer(t, "sqlite:"+path)
+	s.larder("migrate")
+	db := openDatabase(t, "sqlite:"+path)
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("DROP TABLE cache_locks")
+	exec("UPDATE larder_migrations_lock SET owner = 'pid 7 on elsewhere', expiration = 4000000000")
+	p := s.onTerminal(120, nil, nil, "migrate")
+	p.until("larder: waiting for another migration, holder pid 7 on elsewhere")
+	exec("UPDATE larder_migrations_lock SET expiration = 0")
+	if code, _ := p.end(); code != 0 || strings.Contains(p.printed(), "level=") {
+		t.Errorf("exit %d: %s", code, p.printed())
+	}
+}

@@ -117,12 +117,22 @@ With -o json: {"access_token","expires_in"}; expires_in is in seconds, and of th
 			}
 			return a.withToken(cmd.Context(), args[0], func(ctx context.Context, t tokens.Token) error {
 				if _, err := t.Reject(ctx, rejected); err != nil {
-					return err
+					return sendToRefresh(err, args[0])
 				}
 				return a.printToken(t.Get(ctx))
 			})
 		},
 	}
+}
+
+// sendToRefresh says how the vendor is asked at once, if a rejection was answered without asking it.
+func sendToRefresh(err error, name string) error {
+	var same *fetcher.SourceError
+	remembered := errors.Is(err, fetcher.ErrSameToken) && errors.As(err, &same) && same.RetryAfter > 0
+	if remembered || errors.Is(err, fetcher.ErrRejectedTooOften) {
+		return fmt.Errorf("%w\n%s asks now", err, refreshCommand(name))
+	}
+	return err
 }
 
 // closingTime is how long a command waits for what its tokens have left to do, such as fetching the next one. It is more than a fetch takes of

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/larder-cache/larder/fetcher"
+	"github.com/larder-cache/larder/internal/doctor"
 	"github.com/larder-cache/larder/internal/duration"
 	"github.com/larder-cache/larder/internal/tokens"
 )
@@ -20,8 +21,9 @@ func newTokenCheckCmd(a *app) *cobra.Command {
 		Long: `Ask the vendor for a token once, store nothing, and say in plain words what is wrong, if anything is: the credentials,
 the white list of addresses, a permission, the quota, too many requests, the network.
 
-Exit status: 0 the vendor gave a token; 1 it refused; 3 it could not be asked, or is busy. Of WeChat's cgi-bin/token nothing is asked,
-because a new token would end the one in use. A ticket is asked for with its token, which is fetched and stored if there is none.
+Exit status: 0 the vendor gave a token; 1 it refused; 3 it could not be asked, or is busy. Of WeChat's cgi-bin/token and of the tickets
+of DingTalk and WeChat nothing is asked, also with 3, because a new one ends the one in use, or may: larder token refresh stores the
+new one, and says what is wrong. A ticket of WeCom is asked for with its token, which is fetched and stored if there is none.
 
 With -o json: {"name","source","ok","trouble","code","status","message","advice","expires_in"}; trouble is credential,
 address, permission, quota, throttle, network, outage, config, protocol or unknown.`,
@@ -48,6 +50,10 @@ type checkView struct {
 
 func (a *app) checkToken(ctx context.Context, t tokens.Token) error {
 	token, err := t.Check(ctx)
+	if errors.Is(err, fetcher.ErrUnsafeCheck) {
+		return fmt.Errorf("%s is not asked for %s, because a new one may end the one in use: %s stores the new one, and says what is wrong",
+			t.Config.Source, printable(t.Config.Key), refreshCommand(t.Config.Key))
+	}
 	var refusal *fetcher.SourceError
 	if err != nil && !errors.As(err, &refusal) {
 		return err
@@ -67,6 +73,9 @@ func (a *app) checkToken(ctx context.Context, t tokens.Token) error {
 	}
 	return errNo
 }
+
+// refreshCommand is what to paste to have a new token stored whatever was remembered of failures.
+func refreshCommand(name string) string { return "larder token refresh " + doctor.ShellQuote(name) }
 
 // trouble is what somebody has to see to: the reason, or else what the class says.
 func trouble(e *fetcher.SourceError) string {

@@ -52,6 +52,43 @@ func TestTokenCheck_SaysInPlainWordsWhatIsWrong(t *testing.T) {
 	s.want(1, "", "has", "dingding_access_token") // nothing was stored
 }
 
+// A new ticket may end the one in use, so check asks for none; nothing may send somebody there.
+func TestTokenCheck_OfATicketSendsToRefresh(t *testing.T) {
+	vendor := newVendor(t)
+	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
+	s.file("larder.yaml", "tokens:\n  tick: {source: dingtalk_ticket, token: dingding_access_token}\n")
+	s.larder("migrate")
+	const refresh = "larder token refresh tick"
+	s.wantError(3, []string{"token", "check", "tick"}, refresh)
+	if r := s.larder("token", "check", "tick"); strings.Contains(r.stderr, "Refresh") || vendor.Count() != 0 {
+		t.Errorf("%+v, %d requests, want none, and words of commands", r, vendor.Count())
+	}
+	vendor.FailNext(1, fetchertest.NoPermission)
+	s.larder("token", "get", "tick")
+	for _, args := range [][]string{{"token", "list"}, {"doctor"}} {
+		r := s.larder(args...)
+		if strings.Contains(r.stdout, "token check tick") || !strings.Contains(strings.Join(strings.Fields(r.stdout), " "), refresh) {
+			t.Errorf("larder %s: %s", strings.Join(args, " "), r.stdout)
+		}
+	}
+}
+
+// A ticket said of its token for how long that was remembered, and then the same of itself.
+func TestTokenGet_OfATicketWithoutATokenSaysOnceForHowLong(t *testing.T) {
+	vendor := newVendor(t)
+	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
+	s.file("larder.yaml", "tokens:\n  tick: {source: dingtalk_ticket, token: dingding_access_token}\n")
+	s.larder("migrate")
+	vendor.FailNext(1, fetchertest.BadCredentials)
+	s.larder("token", "get", "dingding_access_token")
+	for range 2 {
+		r := s.larder("token", "get", "tick")
+		if strings.Count(r.stderr, "remembered") > 1 || strings.Count(r.stderr, "(code ") != 1 || !strings.Contains(r.stderr, "there is no token to ask with: dingtalk gettoken: ") {
+			t.Errorf("got %+v", r)
+		}
+	}
+}
+
 // Cron sends what a command says by mail.
 func TestTokenGet_ThatWorksSaysNothingElse(t *testing.T) {
 	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), newVendor(t))
@@ -100,6 +137,21 @@ func TestTokenReject_ReplacesThatTokenAlone(t *testing.T) {
 		t.Errorf("a late report: %+v, %d fetches, want the new token and no more", late, vendor.Count())
 	}
 	s.wantError(2, []string{"token", "reject", "dingding_access_token", ""}, "TOKEN is empty")
+}
+
+// The vendor may have ended the token since it was asked.
+func TestTokenReject_OfTheSameTokenSaysWhenTheVendorWasAskedAndHowItIsNow(t *testing.T) {
+	vendor := newVendor(t)
+	s := tokenServer(t, "sqlite:"+testdb.SQLite(t), vendor)
+	s.larder("migrate")
+	token := strings.TrimSpace(s.larder("token", "get", "dingding_access_token").stdout)
+	reject := []string{"token", "reject", "dingding_access_token", token}
+	if r := s.larder(reject...); r.code != 3 || !strings.Contains(r.stderr, "is the one that the vendor gives") || strings.Contains(r.stderr, "token refresh") {
+		t.Errorf("the vendor was asked: %+v", r)
+	}
+	vendor.Revoke(token)
+	s.wantError(3, reject, "the vendor gave (asked ", "s ago, not again for ", "larder: larder token refresh dingding_access_token asks now\n")
+	s.wantError(0, []string{"token", "refresh", "dingding_access_token"})
 }
 
 func TestTokenGet_TellsOtherProcessesOfAFailure(t *testing.T) {

@@ -38,7 +38,8 @@ type failureView struct {
 	Attempts      int    `json:"attempts"`
 	OtherSettings bool   `json:"other_settings"` // the token's settings are not those that failed
 
-	passes bool // the same request can succeed later
+	passes    bool // the same request can succeed later
+	checkable bool // token check asks the vendor
 }
 
 func (a *app) listTokens(ctx context.Context, s *store.Store, set tokens.Set, reveal bool) error {
@@ -111,7 +112,7 @@ func viewFailure(state store.Item, info fetcher.Info) *failureView {
 	return &failureView{
 		Trouble: trouble(f.Err), Code: f.Err.Code, Status: f.Err.Status, Message: f.Err.Message, Advice: f.Err.Advice, Request: f.Err.RequestID,
 		Ago: int64(f.Ago / time.Second), Pause: int64(f.Pause / time.Second), Attempts: f.Attempts, OtherSettings: f.Fingerprint != info.Fingerprint,
-		passes: f.Err.Retryable(),
+		passes: f.Err.Retryable(), checkable: info.Checkable(),
 	}
 }
 
@@ -127,15 +128,17 @@ func (v tokenRowView) failed() string {
 	if f.Advice != "" {
 		text += "\n  To do: " + oneLineOf(f.Advice) + "."
 	}
-	name := doctor.ShellQuote(v.Name)
+	refresh, more := refreshCommand(v.Name), ""
+	if f.checkable {
+		more = fmt.Sprintf(", larder token check %s says more", doctor.ShellQuote(v.Name))
+	}
 	switch {
 	case f.OtherSettings:
-		return text + fmt.Sprintf("\n  The settings of this token were others then: the next one who asks fetches, or larder token refresh %s.", name)
+		return text + fmt.Sprintf("\n  The settings of this token were others then: the next one who asks fetches, or %s.", refresh)
 	case f.Pause > 0 && f.passes:
 		return text + fmt.Sprintf("\n  Nobody asks %s again for %s. It passes by itself.", v.Source, seconds(f.Pause))
 	case f.Pause > 0:
-		return text + fmt.Sprintf("\n  Nobody asks %s again for %s: larder token refresh %s does at once, larder token check %s says more.",
-			v.Source, seconds(f.Pause), name, name)
+		return text + fmt.Sprintf("\n  Nobody asks %s again for %s: %s does at once%s.", v.Source, seconds(f.Pause), refresh, more)
 	}
-	return text + fmt.Sprintf("\n  The next one who asks for the token fetches; larder token check %s says more.", name)
+	return text + fmt.Sprintf("\n  The next one who asks for the token fetches; %s does at once%s.", refresh, more)
 }

@@ -4,6 +4,13 @@
 // Each fake hands out tokens, renews them as its vendor does, and has a small part of the vendor's other APIs, which accept a token or
 // refuse it. It can be made to fail, see [Failure]. It listens on a port of its own or, with [InMemory], on none: then only its
 // [Fake.Client] reaches it, also from within a bubble of testing/synctest.
+//
+// A test wires a fake to the source that it stands for by its address and its app:
+//
+//	fake := fetchertest.NewDingTalk()
+//	defer fake.Close()
+//	source, err := dingtalk.New(fake.AppKey, fake.AppSecret, dingtalk.WithBaseURL(fake.URL))
+//	tokens, err := fetcher.New(db, "dingding_access_token", source)
 package fetchertest
 
 import (

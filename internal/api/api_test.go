@@ -516,3 +516,13 @@ func TestServe_FinishesWhatIsUnderWayAndStops(t *testing.T) {
 		t.Error("it still listens")
 	}
 }
+
+// A probe comes every few seconds, and each logged two warnings.
+func TestService_AFailingProbeIsOneWarningThatSaysWhy(t *testing.T) {
+	f := newFixture()
+	f.ping, f.fetcher.fresh = errors.New("down"), errors.New("none yet")
+	f.do("GET", "/readyz", "")
+	if said := f.log.String(); strings.Count(said, "level=WARN") != 1 || !strings.Contains(said, "down; none yet") {
+		t.Errorf("%s, want one warning with both causes", said)
+	}
+}

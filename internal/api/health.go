@@ -38,19 +38,20 @@ func (s *service) readyz(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pingTime)
 	defer cancel()
-	var wrong []string
+	var (
+		wrong  []string
+		causes []error // for the log alone
+	)
 	if err := s.Ping(ctx); err != nil {
-		s.Logger.WarnContext(ctx, "not ready: the database does not answer", "error", err.Error())
-		wrong = append(wrong, "the database does not answer")
+		wrong, causes = append(wrong, "the database does not answer"), append(causes, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Tokens)) {
 		if err := s.Tokens[name].Fresh(atLeast); err != nil {
-			s.Logger.WarnContext(ctx, "not ready", "token", name, "error", err.Error())
-			wrong = append(wrong, fmt.Sprintf("token %q is not fresh", name))
+			wrong, causes = append(wrong, fmt.Sprintf("token %q is not fresh", name)), append(causes, err)
 		}
 	}
 	if len(wrong) > 0 {
-		return problem{Status: http.StatusServiceUnavailable, Title: "Not ready", Detail: strings.Join(wrong, "; "), retryAfter: time.Second}
+		return problem{Status: http.StatusServiceUnavailable, Title: "Not ready", Detail: strings.Join(wrong, "; "), retryAfter: time.Second, causes: causes}
 	}
 	return answer(w, map[string]string{"status": "ready"})
 }

@@ -25,9 +25,16 @@ type problem struct {
 	Code string `json:"code,omitempty"`
 
 	retryAfter time.Duration
+	causes     []error // which the log tells, and the client does not hear
 }
 
-func (p problem) Error() string { return p.Title + ": " + p.Detail }
+func (p problem) Error() string {
+	text := p.Title + ": " + p.Detail
+	for _, cause := range p.causes {
+		text += "; " + cause.Error()
+	}
+	return text
+}
 
 // level is how loudly to log it: what the caller did wrong is no news to the operator, nor is what the fetcher has warned of.
 func (p problem) level() slog.Level {

@@ -95,8 +95,9 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 		fields[name] = field{keyNode: keyNode, value: value}
 	})
 	src, ok := f.tokenSource(key, keyNode, fields["source"])
-	if !ok {
-		return
+	if !ok { // what else is wrong is told in the same run
+		src = anySource()
+		delete(fields, "source")
 	}
 	f.readFields(key, keyNode, src, fields)
 	t := Token{
@@ -112,7 +113,7 @@ func (f *file) readToken(key string, keyNode, n *yaml.Node) {
 	if slices.Contains(src.optional, "auth") {
 		t.Options["auth"] = Secret(f.oneOf("auth", fields["auth"], authStyles))
 	}
-	if src.apis != nil {
+	if ok && src.apis != nil {
 		t.API = f.oneOf("api", fields["api"], src.apis)
 	}
 	t.BaseURL = f.baseURL("base_url", fields["base_url"])
@@ -191,6 +192,17 @@ func (f *file) tokenSource(key string, keyNode *yaml.Node, fd field) (source, bo
 		f.failf(fd.value, "source: unknown source %s%s", quote(written), suggest(written, available()))
 	}
 	return src, ok
+}
+
+// anySource has the settings of all sources. It stands in for one that is not known, of which nothing can be missing.
+func anySource() source {
+	all := source{apis: []string{}}
+	for _, src := range sources {
+		all.optional = append(all.optional, slices.Concat(src.required, src.optional)...)
+	}
+	slices.Sort(all.optional) // for the suggestions
+	all.optional = slices.Compact(all.optional)
+	return all
 }
 
 func available() []string {

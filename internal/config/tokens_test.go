@@ -133,6 +133,9 @@ func TestLoad_TokenErrors(t *testing.T) {
 		{"no key", `tokens: {"": {source: dingtalk}}`, []string{"tokens: the token has no key"}},
 		{"no source", "tokens:\n  a: {app_key: x}", []string{"larder.yaml:2: a: source is missing; write source: dingtalk"}},
 		{"unknown source", "tokens:\n  a:\n    source: dingtlak", []string{`larder.yaml:3: source: unknown source "dingtlak" (did you mean "dingtalk"?)`}},
+		{"unknown source and more", "tokens:\n  a:\n    source: dingtlak\n    margn: 3m\n    token_url: http://x\n    timeout: soon", []string{
+			`larder.yaml:3: source: unknown source "dingtlak"`, `larder.yaml:4: a: unknown key "margn" (did you mean "margin"?)`, `larder.yaml:6: timeout: "soon" is not a duration`,
+		}},
 		{"secret as a source", "tokens:\n  a:\n    source: ${SECRET}", []string{`larder.yaml:3: source: unknown source "${SECRET}"`}},
 		{"a ticket of no token", "tokens:\n  a: {source: wechat_ticket, token: b}", []string{`larder.yaml:2: a: token: no token "b" is configured`}},
 		{"a ticket of another vendor's token", "tokens:\n  a: {source: wechat_ticket, token: b}\n  b: {source: dingtalk, app_key: x, app_secret: S3cr3t}", []string{

@@ -155,6 +155,13 @@ func TestCheckTokens_TheirRowsAndWhatFailedLast(t *testing.T) {
 		}}, 24*time.Hour)
 		d = c.examine()
 		d.wants("tokens", Problem, "the last fetch failed: dingtalk: invalid corpsecret", "40089", "larder token check dingding_access_token")
+
+		// Of what check asks nothing, it is no remedy.
+		c.file("larder.yaml", "tokens:\n  tick: {source: dingtalk_ticket, token: dingding_access_token}\n")
+		put(fetcher.StateKey("tick"), map[string]any{"version": 1, "ttl": 86400, "failure": map[string]any{
+			"fingerprint": "f", "class": "config", "code": "60011", "status": 200, "message": "no permission", "attempts": 1, "pause": 60,
+		}}, 24*time.Hour)
+		c.examine().wants("tokens", Problem, "tick: the last fetch failed: dingtalk_ticket: no permission", "→ larder token refresh tick")
 		if strings.Contains(fmt.Sprint(d.found), "whole-token") {
 			t.Error("a token is shown")
 		}

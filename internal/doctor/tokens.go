@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/larder-cache/larder/fetcher"
-	"github.com/larder-cache/larder/internal/config"
 	"github.com/larder-cache/larder/internal/duration"
+	"github.com/larder-cache/larder/internal/tokens"
 )
 
 // lateToken is when a token should have been refreshed ahead, with every vendor's default.
@@ -19,18 +19,23 @@ func checkTokens(ctx context.Context, e *exam) ([]Finding, error) {
 	if len(e.Config.Tokens) == 0 {
 		return one(ok("none are configured"))
 	}
+	set, err := tokens.New(e.Store, e.Config.Tokens)
+	if err != nil {
+		return one(problem("larder token list", "%v", err))
+	}
 	var found []Finding
-	for _, t := range e.Config.Tokens {
+	for _, t := range set {
 		f, err := e.token(ctx, t)
 		if err != nil {
-			f = []Finding{warning("larder token list", "%s: it could not be found out: %v", t.Key, err)}
+			f = []Finding{warning("larder token list", "%s: it could not be found out: %v", t.Config.Key, err)}
 		}
 		found = append(found, f...)
 	}
 	return found, nil
 }
 
-func (e *exam) token(ctx context.Context, t config.Token) ([]Finding, error) {
+func (e *exam) token(ctx context.Context, configured tokens.Token) ([]Finding, error) {
+	t := configured.Config
 	items, err := e.Store.Many(ctx, t.Key, fetcher.StateKey(t.Key))
 	if err != nil {
 		return nil, err
@@ -39,7 +44,11 @@ func (e *exam) token(ctx context.Context, t config.Token) ([]Finding, error) {
 	if state, ok := items[fetcher.StateKey(t.Key)]; ok {
 		if failure, failed := fetcher.LastFailure(state); failed {
 			failure.Err.Source = t.Source
-			found = append(found, problem("larder token check "+ShellQuote(t.Key), "%s: the last fetch failed: %v", t.Key, failure.Err))
+			remedy := "larder token check " + ShellQuote(t.Key)
+			if !configured.Info().Checkable() {
+				remedy = "larder token refresh " + ShellQuote(t.Key) + " >/dev/null"
+			}
+			found = append(found, problem(remedy, "%s: the last fetch failed: %v", t.Key, failure.Err))
 		}
 	}
 	item, live := items[t.Key]
@@ -67,7 +76,7 @@ func checkVendors(ctx context.Context, e *exam) ([]Finding, error) {
 		case err == nil:
 			found = append(found, ok("%s: %s gave a token that lives for %s", t.Config.Key, t.Config.Source, duration.Rough(token.ExpiresIn)))
 		case errors.Is(err, fetcher.ErrUnsafeCheck):
-			found = append(found, ok("%s: %s is not asked, because a new token would end the one in use", t.Config.Key, t.Config.Source))
+			found = append(found, ok("%s: %s is not asked, because a new one may end the one in use", t.Config.Key, t.Config.Source))
 		case errors.As(err, &refusal):
 			found = append(found, problem("larder token check "+ShellQuote(t.Config.Key), "%s: %v", t.Config.Key, refusal))
 		default:

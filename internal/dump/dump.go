@@ -289,19 +289,25 @@ func (r *Reader) startsObject() bool {
 	return len(text) == 0 || text[0] == '{'
 }
 
-// A source is what lines are read from. It keeps the error of reading, which is none of the line, and does not read without end for one line.
+// A source is what lines are read from. It keeps the error of reading, which is none of the line, and does not read without end for one line. Nor
+// does it read behind the end: a terminal has as many as somebody types.
 type source struct {
-	from io.Reader
-	left int64 // bytes for this line; what is read ahead counts too
-	err  error // of reading
+	from  io.Reader
+	left  int64 // bytes for this line; what is read ahead counts too
+	err   error // of reading
+	ended bool
 }
 
 func (s *source) Read(p []byte) (int, error) {
+	if s.ended {
+		return 0, io.EOF
+	}
 	if s.left <= 0 {
 		return 0, errTooLong
 	}
 	n, err := s.from.Read(p)
 	s.left -= int64(n)
+	s.ended = err == io.EOF
 	if err != nil && err != io.EOF {
 		s.err = err
 	}

@@ -100,10 +100,17 @@ func Text(d time.Duration) string {
 	return text
 }
 
-// Rough writes how long a duration is, whatever its sign, in two units for those who read it: 1h 56m, 2d 3h, 12s.
+// years is from when on days say less to a reader than years. These, of 365 days and a quarter, are not for giving back: [Parse] has no unit of
+// which nobody knows how long it is.
+const years = 10 * 365 * 24 * time.Hour
+
+// Rough writes how long a duration is, whatever its sign, in two units for those who read it: 1h 56m, 2d 3h, 12s; and from ten years on in
+// those: 56 years.
 func Rough(d time.Duration) string {
 	d = d.Abs()
 	switch {
+	case d >= years:
+		return fmt.Sprintf("%d years", max(10, d/(8766*time.Hour)))
 	case d >= 24*time.Hour:
 		return fmt.Sprintf("%dd %dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 	case d >= time.Hour:

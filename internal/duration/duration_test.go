@@ -2,6 +2,7 @@ package duration_test
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,17 @@ func TestRough_HasTwoUnitsThatParseReads(t *testing.T) {
 		}
 		if _, err := duration.Parse(want); err != nil {
 			t.Errorf("%q cannot be given back: %v", want, err)
+		}
+	}
+}
+
+// A row with a wrong expiration was "20780d 6h ago".
+func TestRough_FromTenYearsOnCountsYears(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		20780*day + 6*time.Hour: "56 years", 3650 * day: "10 years", -3650 * day: "10 years", 3650*day - time.Second: "3649d 23h", math.MaxInt64: "292 years",
+	} {
+		if got := duration.Rough(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
 		}
 	}
 }

@@ -17,7 +17,8 @@ import (
 //     string keys in the order of their bytes, both after a key such as "5" became the int that PHP makes of it;
 //   - structs are arrays with string keys, in the order of the fields, as the tag `php:"name,omitempty"` says: a field
 //     without a name goes by that of the Go field, the name "-" leaves it out, omitempty leaves it out if it is false, 0,
-//     nil or of length 0. The fields of embedded structs count as those of the outer one, as in encoding/json;
+//     nil or of length 0. The fields of embedded structs count as those of the outer one, as in encoding/json,
+//     whose own tags (`json:"name"`) are not looked at;
 //   - a [Value] is itself, if it is made of data alone: null, bools, ints, floats, strings and arrays;
 //   - a [json.Number] is the int or float that [FromJSON] makes of it.
 //

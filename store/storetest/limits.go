@@ -133,6 +133,9 @@ var limits = []testCase{
 				continue
 			}
 			h.wantErr(err, store.ErrLookalikeKey)
+			if !strings.HasSuffix(err.Error(), ": "+strconv.Quote(one)) {
+				t.Errorf("%v, want that it names %q", err, one)
+			}
 			h.wantErr(lockErr, store.ErrLookalikeKey)
 			h.wantRow(prefix+one, "i:1;", start+60)
 			h.wantErr(bad(h.store.IncrementOrAdd(h.ctx, two, 1, time.Minute)), store.ErrLookalikeKey)

@@ -118,7 +118,8 @@ func blame(failure *fetcher.SourceError, verdict fetcher.Verdict) *fetcher.Sourc
 	return failure
 }
 
-// orphaned is the failure to get the parent's token. It is of the kind that the parent's failure is.
+// orphaned is the failure to get the parent's token. It is of the kind that the parent's failure is, and says the same but for how long the
+// parent remembers that: it is remembered itself.
 func orphaned(err error) *fetcher.SourceError {
 	failure := &fetcher.SourceError{
 		Class:   fetcher.ClassTransient,
@@ -127,7 +128,9 @@ func orphaned(err error) *fetcher.SourceError {
 	}
 	var cause *fetcher.SourceError
 	if errors.As(err, &cause) {
-		failure.Class, failure.Code, failure.RetryAfter = cause.Class, cause.Code, cause.RetryAfter
+		failure.Message = fmt.Sprintf("there is no token to ask with: %s: %s", cause.Source, cause.Message)
+		failure.Class, failure.Code, failure.Status, failure.RetryAfter = cause.Class, cause.Code, cause.Status, cause.RetryAfter
+		failure.Advice, failure.RequestID = cause.Advice, cause.RequestID
 	}
 	return failure
 }
