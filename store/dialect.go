@@ -31,10 +31,8 @@ type dialect interface {
 	// incremented runs the fast increment, which serves canonical integers. An outcome other than applied changed nothing.
 	incremented(ctx context.Context, on *sql.Conn, text, rowKey string, by int64) (int64, outcome, error)
 
-	// toColumn returns the text that stores a serialized value, or a LimitError; fromColumn undoes it. checkColumn is toColumn for a value that
-	// is sent in parts.
-	toColumn(serialized []byte) (string, error)
-	checkColumn(serialized []byte) error
+	// toColumn returns the text that stores a serialized value, which is mostly itself, or a LimitError; fromColumn undoes it.
+	toColumn(serialized string) (string, error)
 	fromColumn(stored []byte) []byte
 	headFromColumn(head []byte) []byte // the same for the column's first characters
 

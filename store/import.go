@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unsafe"
 
 	"github.com/jmoiron/sqlx"
 
@@ -75,14 +76,20 @@ func (s *Store) Import(ctx context.Context, rows []Row, o ImportOptions) (result
 	return result, nil
 }
 
+// borrowed returns a value as text, which of a large one shares the value's memory: it would else be there twice, three times with the engine's own.
+// The caller of Import does not change it meanwhile, and Import does not keep it.
+func borrowed(value []byte) string {
+	if len(value) <= maxBatch {
+		return string(value)
+	}
+	return unsafe.String(unsafe.SliceData(value), len(value))
+}
+
 // An imported row is one as the statement takes it.
 type imported struct {
 	rowKey, column string
-	parts          []byte // instead of column: a large value, to be sent in parts
 	expiration     int64
 }
-
-func (r imported) size() int { return len(r.column) + len(r.parts) }
 
 func (s *Store) importRows(ctx context.Context, rows []Row, o ImportOptions) (ImportResult, error) {
 	var result ImportResult
@@ -127,12 +134,8 @@ func (s *Store) readyRows(rows []Row, o ImportOptions, now int64, result *Import
 	for i, r := range rows {
 		row := imported{rowKey: prefix + r.Key, expiration: r.Expiration}
 		err := checkRowKey(row.rowKey)
-		switch {
-		case err != nil:
-		case s.sql.nextPart != "" && len(r.Value) > maxBatch:
-			row.parts, err = r.Value, s.dialect.checkColumn(r.Value)
-		default:
-			row.column, err = s.dialect.toColumn(r.Value)
+		if err == nil {
+			row.column, err = s.dialect.toColumn(borrowed(r.Value))
 		}
 		if err != nil {
 			return nil, &RowError{Index: i, Err: fmt.Errorf("key %s: %w", shown(r.Key), err)}
@@ -154,17 +157,20 @@ func (s *Store) readyRows(rows []Row, o ImportOptions, now int64, result *Import
 	return ready, nil
 }
 
+// inParts reports whether a row's value is sent before its statement, in parts.
+func (s *Store) inParts(r imported) bool { return s.sql.nextPart != "" && len(r.column) > maxBatch }
+
 // writeRows writes the rows in one statement, or in one transaction.
 func (s *Store) writeRows(ctx context.Context, rows []imported) error {
 	var batches [][]imported
 	for rest := rows; len(rest) > 0; {
-		n, size := 1, rest[0].size()
-		for n < min(len(rest), maxList) && size+rest[n].size() <= maxBatch {
-			n, size = n+1, size+rest[n].size()
+		n, size := 1, len(rest[0].column)
+		for n < min(len(rest), maxList) && size+len(rest[n].column) <= maxBatch {
+			n, size = n+1, size+len(rest[n].column)
 		}
 		batches, rest = append(batches, rest[:n]), rest[n:]
 	}
-	if len(batches) == 1 && batches[0][0].parts == nil {
+	if len(batches) == 1 && !s.inParts(rows[0]) {
 		_, err := s.exec(ctx, idempotent, s.importStatement(batches[0]), importArgs(batches[0])...)
 		return err
 	}
@@ -183,11 +189,11 @@ func (s *Store) writeRows(ctx context.Context, rows []imported) error {
 // writeBatch writes rows that fit into one statement, or one whose value is sent before it.
 func (s *Store) writeBatch(ctx context.Context, tx *sqlx.Tx, batch []imported) error {
 	row := batch[0]
-	if row.parts == nil {
+	if !s.inParts(row) {
 		_, err := tx.ExecContext(ctx, s.importStatement(batch), importArgs(batch)...)
 		return err
 	}
-	if err := s.sendParts(ctx, tx, row.parts); err != nil {
+	if err := s.sendParts(ctx, tx, row.column); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, s.sql.put+s.sql.importParts+s.sql.putTail, row.rowKey, row.expiration)

@@ -313,24 +313,17 @@ func (mysqlDialect) incremented(ctx context.Context, on *sql.Conn, text, rowKey 
 // maxMediumText is what Laravel's MEDIUMTEXT column holds, in bytes.
 const maxMediumText = 1<<24 - 1
 
-func (d mysqlDialect) toColumn(serialized []byte) (string, error) {
-	if err := d.checkColumn(serialized); err != nil {
-		return "", err
-	}
-	return string(serialized), nil
-}
-
-func (mysqlDialect) checkColumn(serialized []byte) error {
+func (mysqlDialect) toColumn(serialized string) (string, error) {
 	if len(serialized) > maxMediumText {
-		return &LimitError{
+		return "", &LimitError{
 			What: "value", Limit: fmt.Sprintf("at most %d bytes serialized, what a MEDIUMTEXT column holds", maxMediumText),
 			Got: fmt.Sprintf("%d bytes", len(serialized)), Remedy: "split it over several keys",
 		}
 	}
-	if !utf8.Valid(serialized) {
-		return checkText("value", string(serialized))
+	if !utf8.ValidString(serialized) {
+		return "", checkText("value", serialized)
 	}
-	return nil
+	return serialized, nil
 }
 
 func (mysqlDialect) fromColumn(stored []byte) []byte   { return stored }

@@ -92,14 +92,14 @@ func (s *Store) assemble(ctx context.Context, tx *sql.Tx, about, rowKey string) 
 }
 
 // sendParts puts a value together where the connection's next statement finds it.
-func (s *Store) sendParts(ctx context.Context, tx *sqlx.Tx, value []byte) error {
+func (s *Store) sendParts(ctx context.Context, tx *sqlx.Tx, value string) error {
 	statement := s.sql.firstPart
 	for rest := value; len(rest) > 0; statement = s.sql.nextPart {
 		n := min(len(rest), maxPiece)
 		for n < len(rest) && !utf8.RuneStart(rest[n]) { // the server takes each part for text
 			n--
 		}
-		if _, err := tx.ExecContext(ctx, statement, string(rest[:n])); err != nil {
+		if _, err := tx.ExecContext(ctx, statement, rest[:n]); err != nil {
 			return err
 		}
 		rest = rest[n:]

@@ -195,14 +195,12 @@ func (sqliteDialect) incremented(ctx context.Context, on *sql.Conn, text, rowKey
 
 // toColumn stores a value that contains a NUL byte as base64, as Laravel does on SQLite since 11.38, because SQLite's own tools
 // cut text there; and so one that its reader would else take for base64, which no serialization is, but a corrupt value that is copied may be.
-func (sqliteDialect) toColumn(serialized []byte) (string, error) {
-	if bytes.IndexByte(serialized, 0) >= 0 || !bytes.ContainsAny(serialized, ":;") {
-		return base64.StdEncoding.EncodeToString(serialized), nil
+func (sqliteDialect) toColumn(serialized string) (string, error) {
+	if strings.IndexByte(serialized, 0) >= 0 || !strings.ContainsAny(serialized, ":;") {
+		return base64.StdEncoding.EncodeToString([]byte(serialized)), nil
 	}
-	return string(serialized), nil
+	return serialized, nil
 }
-
-func (sqliteDialect) checkColumn([]byte) error { return nil }
 
 // fromColumn follows Laravel's reader: text with neither ":" nor ";", which every serialized value has, is base64.
 func (sqliteDialect) fromColumn(stored []byte) []byte {

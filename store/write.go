@@ -22,7 +22,7 @@ func (s *Store) column(value any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.dialect.toColumn(serialized)
+	return s.dialect.toColumn(string(serialized))
 }
 
 // row returns what a write of key needs, or why the table cannot hold it.
