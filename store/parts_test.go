@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -210,5 +211,31 @@ func wantOneError(ctx context.Context, t *testing.T, s *store.Store, want error)
 	}
 	if len(got) != 1 || !errors.Is(got[0], want) || !strings.HasPrefix(got[0].Error(), `export: row "a": `) {
 		t.Errorf("errors %v, want one that names the row, and %v", got, want)
+	}
+}
+
+// SQLite keeps text in the file's encoding, and gives its parts in that.
+func TestStore_ExportOfALargeValueFromAFileOfUTF16(t *testing.T) {
+	s, err := store.Open("sqlite:" + filepath.Join(t.TempDir(), "utf16.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if _, err := s.DB().Exec("PRAGMA encoding = 'UTF-16le'"); err != nil { // before there is a table
+		t.Fatal(err)
+	}
+	migrateSQLite(t, s.DB().DB)
+	want := strings.Repeat("钉x", 1_200_000)
+	if err := s.Put(t.Context(), "k", want, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for r, err := range s.Export(t.Context(), store.ExportOptions{}) {
+		if rows++; err != nil || string(r.Value) != fmt.Sprintf("s:%d:\"%s\";", len(want), want) {
+			t.Errorf("%d bytes, %v, want those of the value", len(r.Value), err)
+		}
+	}
+	if rows != 1 {
+		t.Errorf("%d rows, want 1", rows)
 	}
 }

@@ -109,10 +109,12 @@ func (sqliteDialect) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly:
 
 func (sqliteDialect) statements(r *strings.Replacer) statements {
 	return statements{
-		get:     r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key"=?`),
-		has:     r.Replace(`SELECT "key",expiration,{now} FROM "{cache}" WHERE "key"=?`),
-		many:    r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key" IN `),
-		about:   r.Replace(`SELECT "key",octet_length(value),NULL,expiration,{now} FROM "{cache}" WHERE "key"=?`),
+		get:  r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key"=?`),
+		has:  r.Replace(`SELECT "key",expiration,{now} FROM "{cache}" WHERE "key"=?`),
+		many: r.Replace(`SELECT "key",value,expiration,{now} FROM "{cache}" WHERE "key" IN `),
+		// piece gives the file's own encoding, which is other bytes in one of UTF-16: there a value has no size, and is read whole.
+		about: r.Replace(`SELECT "key",CASE WHEN (SELECT encoding FROM pragma_encoding)='UTF-8' THEN octet_length(value) END,NULL,expiration,{now}` +
+			` FROM "{cache}" WHERE "key"=?`),
 		piece:   r.Replace(`SELECT substr(CAST(value AS BLOB),?,?) FROM "{cache}" WHERE "key"=?`),
 		put:     r.Replace(`INSERT INTO "{cache}" ("key",value,expiration) VALUES `),
 		putRow:  r.Replace(`(?,?,{now}+?)`),
