@@ -17,7 +17,7 @@ import (
 	"github.com/larder-cache/larder/fetcher"
 )
 
-// A vendor answers each connection with bytes, as no HTTP server would.
+// answering is the address of a vendor that answers each connection with bytes, as no HTTP server would.
 func answering(t *testing.T, answer func(conn net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
